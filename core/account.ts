@@ -1,0 +1,54 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+
+/** A person or organisation whose devices, firmware and keys are seen by nobody else. */
+export interface Owner {
+  /** 64 hex digits we issue; existing fleets may bring longer `[a-z0-9]` ids (wire.md, words). */
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: number;
+}
+
+/** What a key opens: `device` for check-in, tokens and MQTT as a device; `owner` for everything. */
+export type Scope = 'device' | 'owner';
+
+/** An API key as it is stored: never the key, only its SHA-256. */
+export interface ApiKey {
+  readonly hash: string;
+  readonly owner: string;
+  readonly alias: string;
+  readonly scope: Scope;
+  readonly createdAt: number;
+}
+
+/** Who is speaking, once a key has been verified. */
+export interface Principal {
+  readonly owner: string;
+  readonly scope: Scope;
+  /** The public id of the key: the first 16 hex digits of its hash. */
+  readonly keyId: string;
+}
+
+const OWNER_ID = /^[a-z0-9]{64,128}$/;
+const SECRET = /^[0-9a-f]{64}$/;
+
+/** True for an owner id, ours or one brought along by an existing fleet. */
+export const isOwnerId = (text: string): boolean => OWNER_ID.test(text);
+
+/** True for text that has the form of an API key. */
+export const isSecret = (text: string): boolean => SECRET.test(text);
+
+/** 64 random hex digits: a new owner id or API key. */
+export const newSecret = (): string => randomBytes(32).toString('hex');
+
+/** SHA-256 as 64 lower-case hex digits. */
+export const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
+
+/** The public id of a key; safe to log and to show. */
+export const keyId = (hash: string): string => hash.slice(0, 16);
+
+/** Compares two equal-length hex digests in constant time. */
+export function sameDigest(a: string, b: string): boolean {
+  const left = Buffer.from(a);
+  const right = Buffer.from(b);
+  return left.length === right.length && timingSafeEqual(left, right);
+}

@@ -1,0 +1,162 @@
+import type { Device } from './device.js';
+import { type Firmware, mismatch } from './firmware.js';
+import { isUpdatable, readPlatform } from './platform.js';
+import type { Consent } from './update.js';
+import { compareVersions } from './version.js';
+
+/** Rules that the owner of the server may set (config.yaml, `offers`). */
+export interface OfferPolicy {
+  /** Complete transfers or reported failures after which an update has failed. */
+  readonly maxAttempts: number;
+  /** The pause after the first attempt, in ms; it doubles with every further one. */
+  readonly retryMs: number;
+}
+
+/** Why there is nothing to do for a device. docs/reasons.md lists them; core/why.ts puts them into words. */
+export type Reason =
+  | 'no_firmware'
+  | 'platform_unknown'
+  | 'other_platform'
+  | 'other_tags'
+  | 'other_chip'
+  | 'not_released'
+  | 'already_newest'
+  | 'device_newer'
+  | 'declined'
+  | 'postponed'
+  | 'image_too_large'
+  | 'unverified'
+  | 'retry_pause'
+  | 'attempts_used_up';
+
+/** What is to be done for a device. `offer`: it may have the firmware now. `ask`: its owner has to say. */
+export type Decision =
+  | { readonly kind: 'offer'; readonly firmware: Firmware; readonly consent: Consent }
+  | { readonly kind: 'ask'; readonly firmware: Firmware }
+  | {
+      readonly kind: 'none';
+      readonly reason: Reason;
+      readonly firmware: Firmware | undefined;
+      /** When to decide again even if nothing happens, ms. */
+      readonly until: number | undefined;
+    };
+
+const none = (reason: Reason, firmware?: Firmware, until?: number): Decision => ({
+  kind: 'none',
+  reason,
+  firmware,
+  until,
+});
+
+/** Newest version first; for one version firmware for this very device first, then the latest upload. */
+const byPreference = (a: Firmware, b: Firmware): number =>
+  compareVersions(b.version, a.version) ||
+  Number(b.udid !== undefined) - Number(a.udid !== undefined) ||
+  b.createdAt - a.createdAt;
+
+/** The firmware meant for this device, best first, whether or not it is released or newer. */
+export const candidatesFor = (device: Device, all: readonly Firmware[]): Firmware[] =>
+  all.filter((firmware) => mismatch(firmware, device) === undefined).sort(byPreference);
+
+/** True if the firmware is an update for what the device runs (wire.md 7). */
+export function isUpdateFor(firmware: Firmware, device: Device): boolean {
+  if (device.version === undefined) return true;
+  const order = compareVersions(firmware.version, device.version);
+  if (order !== 0) return order > 0;
+  const taken = device.update?.firmware === firmware.id && device.update.state === 'installed';
+  const { envHash } = device;
+  if (taken || envHash === undefined || envHash.startsWith('cafebabe')) return false;
+  return firmware.envHash !== undefined && firmware.envHash !== envHash;
+}
+
+function whyNoCandidate(device: Device, all: readonly Firmware[]): Decision {
+  const mine = all.filter((firmware) => firmware.owner === device.owner);
+  const misses = new Set(mine.map((firmware) => mismatch(firmware, device)));
+  if (misses.has('chip')) return none('other_chip');
+  if (misses.has('tags')) return none('other_tags');
+  if (mine.length > 0 && !isUpdatable(readPlatform(device.platform))) return none('platform_unknown');
+  return misses.has('platform') ? none('other_platform') : none('no_firmware');
+}
+
+/** When an update that was tried may be tried again; undefined if now. */
+function pauseEnd(device: Device, policy: OfferPolicy): number | undefined {
+  const { update } = device;
+  if (update?.attemptEndedAt === undefined || update.attempts === 0) return undefined;
+  return update.attemptEndedAt + policy.retryMs * 2 ** (update.attempts - 1);
+}
+
+/** No endless flashing (wire.md 3): what holds back an update that this device has tried already. */
+function heldBack(
+  device: Device,
+  firmware: Firmware,
+  now: number,
+  policy: OfferPolicy,
+): Decision | undefined {
+  const { update } = device;
+  if (update?.firmware !== firmware.id) return undefined;
+  if (update.proven && device.version === undefined) return none('unverified', firmware);
+  if (update.attempts === 0) return undefined;
+  if (update.attempts >= policy.maxAttempts) return none('attempts_used_up', firmware);
+  const until = pauseEnd(device, policy);
+  return until !== undefined && now < until ? none('retry_pause', firmware, until) : undefined;
+}
+
+/** The owner's explicit order for this device, if it is still to be carried out. */
+function orderOf(
+  device: Device,
+  all: readonly Firmware[],
+): { firmware: Firmware; consent: Consent } | undefined {
+  const { update } = device;
+  if (update?.consent !== 'ordered' && update?.consent !== 'forced') return undefined;
+  if (update.state === 'installed') return undefined;
+  const firmware = all.find(({ id, owner }) => id === update.firmware && owner === device.owner);
+  return firmware && { firmware, consent: update.consent };
+}
+
+function consentOf(device: Device, firmware: Firmware): Consent | undefined {
+  if (device.update?.firmware === firmware.id && device.update.consent === 'approved') return 'approved';
+  return device.autoUpdate ? 'auto' : undefined;
+}
+
+/**
+ * Decides what is to be done for a device. Pure: MQTT, HTTP, the page and the command line all call it and all can
+ * tell its reason.
+ * @param all the owner's firmware, in any order; firmware of other owners is passed over
+ * @param now milliseconds since the epoch
+ */
+export function decideUpdate(
+  device: Device,
+  all: readonly Firmware[],
+  now: number,
+  policy: OfferPolicy,
+): Decision {
+  const order = orderOf(device, all);
+  if (order) {
+    if (order.consent === 'ordered' && !isUpdateFor(order.firmware, device))
+      return none('already_newest', order.firmware);
+    return heldBack(device, order.firmware, now, policy) ?? { kind: 'offer', ...order };
+  }
+
+  const candidates = candidatesFor(device, all);
+  const [best] = candidates.filter(({ rollout, id }) => rollout !== 'none' || isApproved(device, id));
+  if (!best) return candidates.length > 0 ? none('not_released', candidates[0]) : whyNoCandidate(device, all);
+  if (!isUpdateFor(best, device)) {
+    const newer = device.version !== undefined && compareVersions(device.version, best.version) > 0;
+    return none(newer ? 'device_newer' : 'already_newest', best);
+  }
+  if (device.declined.includes(best.version)) return none('declined', best);
+
+  const held = heldBack(device, best, now, policy);
+  if (held) return held;
+  if (device.freeSpace !== undefined && best.size > device.freeSpace) return none('image_too_large', best);
+
+  const consent = consentOf(device, best);
+  if (consent) return { kind: 'offer', firmware: best, consent };
+  const until = device.update?.firmware === best.id ? device.update.postponedUntil : undefined;
+  return until !== undefined && now < until
+    ? none('postponed', best, until)
+    : { kind: 'ask', firmware: best };
+}
+
+const isApproved = (device: Device, firmware: string): boolean =>
+  device.update?.firmware === firmware && device.update.consent === 'approved';

@@ -1,0 +1,66 @@
+import type { Update } from './update.js';
+
+/** A device as its owner's registry knows it. Times are milliseconds since the epoch. */
+export interface Device {
+  readonly owner: string;
+  readonly udid: string;
+  /** Upper-case hex digits without separators, or undefined if it never told. */
+  readonly mac: string | undefined;
+  readonly alias: string;
+  readonly platform: string | undefined;
+  readonly version: string | undefined;
+  /** The build's name as reported, e.g. `my-app:1.0.0`. */
+  readonly firmware: string | undefined;
+  readonly commit: string | undefined;
+  readonly envHash: string | undefined;
+  /** The last status text it sent. */
+  readonly status: string | undefined;
+  readonly rssi: string | undefined;
+  readonly lat: string | undefined;
+  readonly lon: string | undefined;
+  /** Free space for an update in bytes, as its updater reported with the last download. */
+  readonly freeSpace: number | undefined;
+  readonly autoUpdate: boolean;
+  readonly tags: readonly string[];
+  readonly createdAt: number;
+  readonly lastSeen: number;
+  /** Versions the owner said no to. */
+  readonly declined: readonly string[];
+  /** The one update this device is owed, is taking or took last. */
+  readonly update: Update | undefined;
+}
+
+const MAX_ALIAS_BYTES = 100;
+const MAX_DECLINED = 20;
+
+/** Hex digits of a MAC in upper case, or undefined if there are not 12 to 16 of them (ESP32 sends up to 14). */
+export function normaliseMac(text: string | undefined): string | undefined {
+  const digits = (text ?? '').replace(/[\s:.-]/g, '').toUpperCase();
+  return /^[0-9A-F]{12,16}$/.test(digits) ? digits : undefined;
+}
+
+/**
+ * Makes text safe to send to a device as its alias: no control characters and no braces (a device looks for `}}`
+ * as the end of a message), at most 100 bytes in JSON. May be empty.
+ */
+export function cleanAlias(text: string): string {
+  let alias = text
+    .replace(/[\p{Cc}\u2028\u2029{}]/gu, ' ')
+    .trim()
+    .toWellFormed();
+  while (Buffer.byteLength(JSON.stringify(alias)) - 2 > MAX_ALIAS_BYTES)
+    alias = [...alias].slice(0, -1).join('');
+  return alias.trim();
+}
+
+/** A name for a device that brought none: its chip and the end of its MAC or UDID. */
+export function generateAlias(platform: string | undefined, mac: string | undefined, udid: string): string {
+  const kind = platform?.split(':').pop() || 'device';
+  return cleanAlias(`${kind}-${(mac ?? udid).slice(-6)}`).toLowerCase();
+}
+
+/** Remembers that the owner declined a version. */
+export const decline = (device: Device, version: string): Device => ({
+  ...device,
+  declined: [...device.declined.filter((v) => v !== version), version].slice(-MAX_DECLINED),
+});

@@ -1,0 +1,65 @@
+/**
+ * Every failure Firmwire names, with the sentence a person reads when nothing more exact is known.
+ * The codes are a public interface: they go over the wire (wire.md section 4), into the API and the docs,
+ * and never change their meaning. Codes in odd spellings are the ones devices in the field already know.
+ */
+export const ERROR_TEXTS = {
+  // Device protocol, POST /device/register
+  no_body: 'The request has no body.',
+  request_invalid: 'The body has no "registration" object with at least one field.',
+  authentication_error: 'No API key was sent in the Authentication header.',
+  apikey_not_found: 'This API key is not known.',
+  owner_found_but_no_key: 'This owner has no such API key.',
+  'invalid owner': 'This is not an owner id.',
+  admission_closed: 'New devices are not admitted; the owner has to register them.',
+  // Device protocol, /device/firmware
+  authentication: 'No valid API key was sent in the Authentication header.',
+  missing_mac: 'The request names no MAC address.',
+  no_such_device: 'There is no such device.',
+  UPDATE_NOT_FOUND: 'There is no firmware for this device.',
+  OTT_MISSING: 'The request carries no one-time token.',
+  OTT_UPDATE_NOT_FOUND: 'This one-time token is unknown, expired or used.',
+  not_enough_space: 'The image is larger than the free space the device reports.',
+  range_not_satisfiable: 'The requested range lies outside the firmware.',
+  throttled: 'Too many failed requests; try again later.',
+  // Owner API
+  unauthorized: 'An owner key is needed: Authorization: Bearer <ownerKey>.',
+  forbidden: 'This key has the scope "device"; an owner key is needed.',
+  firmware_not_found: 'There is no such firmware.',
+  notice_not_found: 'There is no open question with this id.',
+  key_not_found: 'There is no such API key.',
+  key_in_use: 'The last owner key cannot revoke itself.',
+  not_newer:
+    'This firmware is not newer than what the device runs; send "forced" to install it all the same.',
+  wrong_target: 'This firmware is not meant for this device.',
+  version_exists: 'This version exists already for the same target with other bytes.',
+  image_empty: 'The firmware file is empty.',
+  image_refused: 'The updater of this platform would refuse this image.',
+  image_too_large: 'The firmware is larger than the server accepts (http.maxUploadBytes).',
+  field_invalid: 'A field is missing or has a value that is not allowed.',
+  upload_invalid: 'The upload is not well-formed multipart/form-data with fields before files.',
+  // Everywhere
+  not_found: 'There is nothing at this address.',
+  body_invalid: 'The body cannot be read.',
+  body_too_large: 'The body is larger than this address accepts.',
+  draining: 'The server is shutting down; try again in a moment.',
+  request_timeout: 'The request did not arrive in time.',
+  config_invalid: 'The configuration is not valid.',
+  internal: 'Something went wrong on the server; its log says what.',
+} as const;
+
+/** A stable name for a kind of failure. */
+export type ErrorCode = keyof typeof ERROR_TEXTS;
+
+/** A failure that the caller may be told: its code is stable, its message is for a person. */
+export class FirmwireError extends Error {
+  override readonly name = 'FirmwireError';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string = ERROR_TEXTS[code],
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * The life of one update on one device. Each function is one arrow of the diagram in docs/update-states.md;
+ * nothing else changes an update's state.
+ */
+export type UpdateState =
+  | 'offered'
+  | 'asked'
+  | 'approved'
+  | 'declined'
+  | 'downloading'
+  | 'downloaded'
+  | 'installed'
+  | 'failed'
+  | 'withdrawn';
+
+/** Why the device may have it: its own auto update, the owner's yes, or the owner's or device's order. */
+export type Consent = 'auto' | 'approved' | 'ordered' | 'forced';
+
+export interface Update {
+  readonly firmware: string;
+  readonly version: string;
+  /** Bytes the device will receive. */
+  readonly size: number;
+  readonly state: UpdateState;
+  /** When it entered this state, ms. */
+  readonly since: number;
+  /** What the device ran when this update began. */
+  readonly from: string | undefined;
+  readonly consent: Consent | undefined;
+  /** SHA-256 of the newest token issued for it. */
+  readonly token: string | undefined;
+  /** When the newest attempt to download began. */
+  readonly startedAt: number | undefined;
+  /** When the last attempt ended, by a complete transfer or a reported failure; the pause before the next counts from here. */
+  readonly attemptEndedAt: number | undefined;
+  /** True once a complete transfer has been handed over: the proof an installation needs. */
+  readonly proven: boolean;
+  /** Complete transfers and reported failures so far. */
+  readonly attempts: number;
+  /** The updater's own text after a failure. */
+  readonly error: string | undefined;
+  /** Asked, and to be asked again at this time. */
+  readonly postponedUntil: number | undefined;
+  /** An offer was taken back and the device has not been told (wire.md 3, Cancel). */
+  readonly cancelOwed: boolean;
+}
+
+interface Target {
+  readonly id: string;
+  readonly version: string;
+  readonly size: number;
+}
+
+function begin(state: UpdateState, target: Target, from: string | undefined, now: number): Update {
+  return {
+    firmware: target.id,
+    version: target.version,
+    size: target.size,
+    state,
+    since: now,
+    from,
+    consent: undefined,
+    token: undefined,
+    startedAt: undefined,
+    attemptEndedAt: undefined,
+    proven: false,
+    attempts: 0,
+    error: undefined,
+    postponedUntil: undefined,
+    cancelOwed: false,
+  };
+}
+
+const enter = (update: Update, state: UpdateState, now: number, change: Partial<Update> = {}): Update => ({
+  ...update,
+  ...change,
+  state,
+  since: update.state === state ? update.since : now,
+});
+
+/** The update this is about, kept if it is the same firmware, begun anew if not. */
+function about(update: Update | undefined, target: Target, from: string | undefined, now: number): Update {
+  return update?.firmware === target.id ? update : begin('asked', target, from, now);
+}
+
+/** The owner is asked. */
+export function asked(
+  update: Update | undefined,
+  target: Target,
+  from: string | undefined,
+  now: number,
+): Update {
+  const next = about(update, target, from, now);
+  return enter(next, 'asked', now, {
+    consent: undefined,
+    postponedUntil: undefined,
+    token: undefined,
+    cancelOwed: update?.token !== undefined,
+  });
+}
+
+/** The owner asked to be asked again later. */
+export const postponed = (update: Update, until: number): Update => ({ ...update, postponedUntil: until });
+
+/** The owner said yes. */
+export const approved = (update: Update, now: number): Update =>
+  enter(update, 'approved', now, { consent: 'approved', postponedUntil: undefined });
+
+/** The owner said no. */
+export const declined = (update: Update, now: number): Update =>
+  enter(update, 'declined', now, { consent: undefined, postponedUntil: undefined });
+
+/** The owner sent this device this firmware, in whatever order the versions stand. Starts counting anew. */
+export const ordered = (target: Target, from: string | undefined, forced: boolean, now: number): Update => ({
+  ...begin('approved', target, from, now),
+  consent: forced ? 'forced' : 'ordered',
+});
+
+/** The device has been told, with this token. */
+export function offered(
+  update: Update | undefined,
+  target: Target,
+  from: string | undefined,
+  consent: Consent,
+  token: string,
+  now: number,
+): Update {
+  const next = about(update, target, from, now);
+  return enter(next, 'offered', now, { consent, token, startedAt: undefined, cancelOwed: false });
+}
+
+/** A download began. */
+export const downloading = (update: Update, now: number): Update =>
+  enter(update, 'downloading', now, { startedAt: now });
+
+/** The whole body was handed over and the connection ended well. */
+export const downloaded = (update: Update, now: number): Update =>
+  enter(update, 'downloaded', now, { proven: true, attemptEndedAt: now, attempts: update.attempts + 1 });
+
+/** The whole body was handed over, but the connection broke at its end or the server stopped: the device may lack it. */
+export const handedOver = (update: Update): Update => ({ ...update, proven: true });
+
+/** The device reported what its updater met. It may be offered again after a pause, as long as attempts are left. */
+export const attemptFailed = (update: Update, error: string, now: number): Update =>
+  enter(update, 'failed', now, {
+    error,
+    attempts: update.attempts + 1,
+    attemptEndedAt: now,
+    startedAt: undefined,
+  });
+
+/** The updater met an error before any download began, e.g. a token that had died: shown, not counted. */
+export const errorNoted = (update: Update, error: string): Update => ({ ...update, error });
+
+/** No more attempts. */
+export const failed = (update: Update, error: string, now: number): Update =>
+  enter(update, 'failed', now, { error });
+
+/** The device came back with the version, after a complete transfer. */
+export const installed = (update: Update, now: number): Update =>
+  enter(update, 'installed', now, {
+    error: undefined,
+    postponedUntil: undefined,
+    token: undefined,
+    startedAt: undefined,
+  });
+
+/** The firmware was taken back. */
+export const withdrawn = (update: Update, now: number): Update =>
+  enter(update, 'withdrawn', now, {
+    consent: undefined,
+    token: undefined,
+    cancelOwed: update.token !== undefined,
+  });
+
+/** The device was told that the offer is off. */
+export const cancelTold = (update: Update): Update => ({ ...update, cancelOwed: false });
+
+/** True while a question to the owner is open. */
+export const isOpenQuestion = (update: Update | undefined): update is Update =>
+  update?.state === 'asked' && update.postponedUntil === undefined;
