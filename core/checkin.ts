@@ -72,7 +72,8 @@ export function readCheckIn(registration: Record<string, unknown>): CheckIn {
     rssi: text('rssi'),
     lat: text('lat'),
     lon: text('lon'),
-    fcid: text('fcid'),
+    // Its presence counts, not its content (wire.md 3).
+    fcid: 'fcid' in registration ? (text('fcid') ?? '') : undefined,
     autoUpdate: readFlag(registration['auto_update']),
   };
   return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as CheckIn;
@@ -109,7 +110,7 @@ export function readStatus(payload: Uint8Array): StatusMessage {
 }
 
 /** Statuses that a healthy device sends with its check-in. */
-const HEALTHY = /^(registered|ok|connected|disconnected|update_.*|firmware_.*)$/i;
+const HEALTHY = /^(registered|ok|connected|disconnected|update_.*|firmware_.*|\{.*)$/i;
 
 /** The updater's error that a device carries in its check-in's status, if it does (wire.md 2). */
 export const updaterError = (facts: CheckIn): string | undefined =>

@@ -2,7 +2,7 @@ import type { Device } from './device.js';
 import { type Firmware, mismatch } from './firmware.js';
 import { isUpdatable, readPlatform } from './platform.js';
 import type { Consent } from './update.js';
-import { compareVersions } from './version.js';
+import { compareVersions, sameVersion } from './version.js';
 
 /** Rules that the owner of the server may set (config.yaml, `offers`). */
 export interface OfferPolicy {
@@ -81,7 +81,7 @@ function whyNoCandidate(device: Device, all: readonly Firmware[]): Decision {
 /** When an update that was tried may be tried again; undefined if now. */
 function pauseEnd(device: Device, policy: OfferPolicy): number | undefined {
   const { update } = device;
-  if (update?.attemptEndedAt === undefined || update.attempts === 0) return undefined;
+  if (update?.attemptEndedAt === undefined) return undefined;
   return update.attemptEndedAt + policy.retryMs * 2 ** (update.attempts - 1);
 }
 
@@ -101,17 +101,44 @@ function heldBack(
   return until !== undefined && now < until ? none('retry_pause', firmware, until) : undefined;
 }
 
-/** The owner's explicit order for this device, if it is still to be carried out. */
+/** How long a device's own forced request stands, ms: as long as a token that has been tried. */
+const REQUEST_LIFE_MS = 60 * 60 * 1000;
+
+/** An explicit order for this device, or its own forced request, that is still to be carried out. */
 function orderOf(
   device: Device,
   all: readonly Firmware[],
-): { firmware: Firmware; consent: Consent } | undefined {
+  now: number,
+): Extract<Decision, { kind: 'offer' }> | undefined {
   const { update } = device;
-  if (update?.consent !== 'ordered' && update?.consent !== 'forced') return undefined;
-  if (update.state === 'installed') return undefined;
+  if (update?.state === 'installed') return undefined;
+  if (update?.consent !== 'ordered' && update?.consent !== 'forced' && update?.consent !== 'requested')
+    return undefined;
+  if (update.consent === 'requested' && now >= update.since + REQUEST_LIFE_MS) return undefined;
   const firmware = all.find(({ id, owner }) => id === update.firmware && owner === device.owner);
-  return firmware && { firmware, consent: update.consent };
+  if (!firmware || (update.consent === 'ordered' && !isUpdateFor(firmware, device))) return undefined;
+  return { kind: 'offer', firmware, consent: update.consent };
 }
+
+/**
+ * What becomes of an order now; undefined once it is spent, and the newest firmware counts again.
+ */
+function carryOut(
+  order: Extract<Decision, { kind: 'offer' }>,
+  device: Device,
+  now: number,
+  policy: OfferPolicy,
+): Decision | undefined {
+  const { firmware } = order;
+  // The device may have told another platform since it was ordered.
+  if (mismatch(firmware, device) === 'chip') return none('other_chip', firmware);
+  const held = heldBack(device, firmware, now, policy);
+  if (held) return held.kind === 'none' && held.reason === 'retry_pause' ? held : undefined;
+  return isTooLarge(firmware, device) ? none('image_too_large', firmware) : order;
+}
+
+const isTooLarge = (firmware: Firmware, device: Device): boolean =>
+  device.freeSpace !== undefined && firmware.size > device.freeSpace;
 
 function consentOf(device: Device, firmware: Firmware): Consent | undefined {
   if (device.update?.firmware === firmware.id && device.update.consent === 'approved') return 'approved';
@@ -130,12 +157,9 @@ export function decideUpdate(
   now: number,
   policy: OfferPolicy,
 ): Decision {
-  const order = orderOf(device, all);
-  if (order) {
-    if (order.consent === 'ordered' && !isUpdateFor(order.firmware, device))
-      return none('already_newest', order.firmware);
-    return heldBack(device, order.firmware, now, policy) ?? { kind: 'offer', ...order };
-  }
+  const order = orderOf(device, all, now);
+  const carried = order && carryOut(order, device, now, policy);
+  if (carried) return carried;
 
   const candidates = candidatesFor(device, all);
   const [best] = candidates.filter(({ rollout, id }) => rollout !== 'none' || isApproved(device, id));
@@ -144,11 +168,11 @@ export function decideUpdate(
     const newer = device.version !== undefined && compareVersions(device.version, best.version) > 0;
     return none(newer ? 'device_newer' : 'already_newest', best);
   }
-  if (device.declined.includes(best.version)) return none('declined', best);
+  if (device.declined.some((version) => sameVersion(version, best.version))) return none('declined', best);
 
   const held = heldBack(device, best, now, policy);
   if (held) return held;
-  if (device.freeSpace !== undefined && best.size > device.freeSpace) return none('image_too_large', best);
+  if (isTooLarge(best, device)) return none('image_too_large', best);
 
   const consent = consentOf(device, best);
   if (consent) return { kind: 'offer', firmware: best, consent };

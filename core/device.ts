@@ -31,6 +31,8 @@ export interface Device {
 }
 
 const MAX_ALIAS_BYTES = 100;
+/** Longer text is cut before it is looked at: no alias needs more. */
+const MAX_ALIAS_TEXT = 256;
 const MAX_DECLINED = 20;
 
 /** Hex digits of a MAC in upper case, or undefined if there are not 12 to 16 of them (ESP32 sends up to 14). */
@@ -45,6 +47,7 @@ export function normaliseMac(text: string | undefined): string | undefined {
  */
 export function cleanAlias(text: string): string {
   let alias = text
+    .slice(0, MAX_ALIAS_TEXT)
     .replace(/[\p{Cc}\u2028\u2029{}]/gu, ' ')
     .trim()
     .toWellFormed();

@@ -1,5 +1,5 @@
 import type { Device } from './device.js';
-import { isUpdatable, normaliseChip, platformMatches, readPlatform } from './platform.js';
+import { isUpdatable, platformMatches, readPlatform } from './platform.js';
 
 /** One uploaded file of a firmware. Digests are lower-case hex. */
 export interface FirmwareFile {
@@ -40,7 +40,7 @@ export interface Firmware {
 /** Two firmwares with the same target and version must be the same bytes. */
 export function sameTarget(a: Firmware, b: Firmware): boolean {
   const key = (f: Firmware) =>
-    JSON.stringify([f.owner, f.platform?.toLowerCase(), f.udid, [...f.tags].sort(), f.envHash]);
+    JSON.stringify([f.owner, readPlatform(f.platform), f.udid, [...f.tags].sort(), f.envHash]);
   return key(a) === key(b);
 }
 
@@ -57,7 +57,7 @@ export function mismatch(firmware: Firmware, device: Device): Mismatch | undefin
     if (!target || !isUpdatable(actual) || !platformMatches(target, actual)) return 'platform';
   }
   if (!firmware.tags.every((tag) => device.tags.includes(tag))) return 'tags';
-  const chip = actual?.chip && normaliseChip(actual.chip);
+  const chip = actual?.chip;
   if (firmware.chip !== undefined && chip !== undefined && firmware.chip !== chip) return 'chip';
   return undefined;
 }

@@ -41,7 +41,8 @@ function firstBytes(head: Uint8Array): Uint8Array {
   if (head[0] !== GZIP_MAGIC[0] || head[1] !== GZIP_MAGIC[1]) return head;
   try {
     // Z_SYNC_FLUSH: the head is a part of the stream, so its end is missing and that is no error.
-    return gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: 64 * IMAGE_HEAD_BYTES });
+    // Deflate expands 1032 times at most, so the result is bounded by the size of the head.
+    return gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH });
   } catch (cause) {
     throw new FirmwireError('image_refused', 'The file begins like gzip but cannot be unpacked.', { cause });
   }

@@ -30,8 +30,8 @@ export interface AccountStore {
   /** Durable. False if the id is taken. */
   createOwner(owner: Owner): Promise<boolean>;
   getOwner(id: string): Promise<Owner | undefined>;
-  /** True while the store holds no owner at all. */
-  isEmpty(): Promise<boolean>;
+  /** Every owner; none means that this store is new. */
+  owners(): AsyncIterable<Owner>;
   /** Durable. */
   addKey(key: ApiKey): Promise<void>;
   getKey(hash: string): Promise<ApiKey | undefined>;
@@ -130,14 +130,8 @@ export interface BlobStore {
   clean(isUsed: (sha256: string) => Promise<boolean>): Promise<number>;
 }
 
-/** Where messages leave. A message may be lost: what is owed stands in the stores. */
+/** Where messages to owners leave. A message may be lost: what is owed stands in the stores. */
 export interface Outbox {
-  /**
-   * Sends to the device if it is connected and subscribed to its topic.
-   * @param payloads in this order
-   * @returns true if they were handed to the connection
-   */
-  toDevice(udid: string, payloads: readonly string[]): Promise<boolean>;
   /** Publishes on a topic of the owner, QoS 1, in the order of the calls. An empty retained payload clears. */
   toOwner(owner: string, topic: string, payload: string, retain: boolean): void;
 }

@@ -13,8 +13,8 @@ export type UpdateState =
   | 'failed'
   | 'withdrawn';
 
-/** Why the device may have it: its own auto update, the owner's yes, or the owner's or device's order. */
-export type Consent = 'auto' | 'approved' | 'ordered' | 'forced';
+/** Why the device may have it: its auto update, its owner's yes or order, or its own forced request. */
+export type Consent = 'auto' | 'approved' | 'ordered' | 'forced' | 'requested';
 
 export interface Update {
   readonly firmware: string;
@@ -83,6 +83,10 @@ function about(update: Update | undefined, target: Target, from: string | undefi
   return update?.firmware === target.id ? update : begin('asked', target, from, now);
 }
 
+/** True if the device holds an offer that it must not use any more, or did so before and was not told. */
+const owesCancel = (update: Update | undefined): boolean =>
+  update !== undefined && (update.cancelOwed || update.token !== undefined);
+
 /** The owner is asked. */
 export function asked(
   update: Update | undefined,
@@ -95,7 +99,7 @@ export function asked(
     consent: undefined,
     postponedUntil: undefined,
     token: undefined,
-    cancelOwed: update?.token !== undefined,
+    cancelOwed: owesCancel(update),
   });
 }
 
@@ -108,7 +112,12 @@ export const approved = (update: Update, now: number): Update =>
 
 /** The owner said no. */
 export const declined = (update: Update, now: number): Update =>
-  enter(update, 'declined', now, { consent: undefined, postponedUntil: undefined });
+  enter(update, 'declined', now, {
+    consent: undefined,
+    postponedUntil: undefined,
+    token: undefined,
+    cancelOwed: owesCancel(update),
+  });
 
 /** The owner sent this device this firmware, in whatever order the versions stand. Starts counting anew. */
 export const ordered = (target: Target, from: string | undefined, forced: boolean, now: number): Update => ({
@@ -133,18 +142,31 @@ export function offered(
 export const downloading = (update: Update, now: number): Update =>
   enter(update, 'downloading', now, { startedAt: now });
 
+/**
+ * The whole body was handed over, but the connection broke at its end or the server stopped: the device may lack the
+ * end, so it is counted, and no pause holds back the next offer. Its token is dead, and is forgotten as counted.
+ */
+export const handedOver = (update: Update): Update => ({
+  ...update,
+  proven: true,
+  attempts: update.attempts + 1,
+  startedAt: undefined,
+  token: undefined,
+});
+
 /** The whole body was handed over and the connection ended well. */
 export const downloaded = (update: Update, now: number): Update =>
-  enter(update, 'downloaded', now, { proven: true, attemptEndedAt: now, attempts: update.attempts + 1 });
-
-/** The whole body was handed over, but the connection broke at its end or the server stopped: the device may lack it. */
-export const handedOver = (update: Update): Update => ({ ...update, proven: true });
+  enter(update, 'downloaded', now, {
+    ...handedOver(update),
+    attemptEndedAt: now,
+  });
 
 /** The device reported what its updater met. It may be offered again after a pause, as long as attempts are left. */
 export const attemptFailed = (update: Update, error: string, now: number): Update =>
   enter(update, 'failed', now, {
     error,
-    attempts: update.attempts + 1,
+    // A complete transfer has been counted when it ended; only one that broke off is counted here.
+    attempts: update.attempts + (update.startedAt === undefined ? 0 : 1),
     attemptEndedAt: now,
     startedAt: undefined,
   });
@@ -153,7 +175,7 @@ export const attemptFailed = (update: Update, error: string, now: number): Updat
 export const errorNoted = (update: Update, error: string): Update => ({ ...update, error });
 
 /** No more attempts. */
-export const failed = (update: Update, error: string, now: number): Update =>
+export const gaveUp = (update: Update, error: string, now: number): Update =>
   enter(update, 'failed', now, { error });
 
 /** The device came back with the version, after a complete transfer. */
@@ -170,7 +192,7 @@ export const withdrawn = (update: Update, now: number): Update =>
   enter(update, 'withdrawn', now, {
     consent: undefined,
     token: undefined,
-    cancelOwed: update.token !== undefined,
+    cancelOwed: owesCancel(update),
   });
 
 /** The device was told that the offer is off. */

@@ -11,7 +11,7 @@ export interface Version {
 }
 
 const FORM =
-  /^(?:.*:)?\s*v?(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?\s*$/i;
+  /^(?:.*:)?\s*v?(\d{1,15})(?:\.(\d{1,15}))?(?:\.(\d{1,15}))?(?:\.(\d{1,15}))?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?\s*$/i;
 
 export function readVersion(text: string): Version | undefined {
   const found = FORM.exec(text.slice(0, 128));
@@ -22,15 +22,19 @@ export function readVersion(text: string): Version | undefined {
   return base ? { base, fourth: Number(fourth) } : undefined;
 }
 
+/** What an owner may publish: short, safe in every payload, and with a number to compare. */
+export const VERSION_PATTERN = '^[0-9A-Za-z.+_:-]{1,64}$';
+
+const byCodeUnit = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
+
 /**
  * Semantic version precedence (semver.org, 11): negative if `a` is older than `b`.
  * A version that cannot be read is older than any that can; two unreadable ones are equal only if they are the same text.
  */
 export function compareVersions(a: string, b: string): number {
-  if (a === b) return 0;
   const left = readVersion(a);
   const right = readVersion(b);
-  if (!left || !right) return Number(left !== undefined) - Number(right !== undefined) || a.localeCompare(b);
+  if (!left || !right) return Number(left !== undefined) - Number(right !== undefined) || byCodeUnit(a, b);
   const byTriple = left.base.compareMain(right.base);
   return byTriple || left.fourth - right.fourth || left.base.comparePre(right.base);
 }

@@ -1,0 +1,83 @@
+import { type CheckIn, updaterError } from './checkin.js';
+import { cleanAlias, type Device, generateAlias } from './device.js';
+import { attemptFailed, errorNoted, handedOver, installed, type Update } from './update.js';
+import { sameVersion } from './version.js';
+
+/** A device that has just become known. `auto_update` counts only now; later the owner's setting wins (wire.md 2). */
+export function newDevice(owner: string, udid: string, facts: CheckIn, now: number): Device {
+  return {
+    owner,
+    udid,
+    mac: facts.mac,
+    alias: facts.alias ?? generateAlias(facts.platform, facts.mac, udid),
+    platform: facts.platform,
+    version: facts.version,
+    firmware: facts.firmware,
+    commit: facts.commit,
+    envHash: facts.envHash,
+    status: facts.status,
+    rssi: facts.rssi,
+    lat: facts.lat,
+    lon: facts.lon,
+    freeSpace: undefined,
+    autoUpdate: facts.autoUpdate ?? false,
+    tags: [],
+    createdAt: now,
+    lastSeen: now,
+    declined: [],
+    update: undefined,
+  };
+}
+
+/** What becomes of the update when the device reports this version. */
+function afterVersion(update: Update, version: string, now: number): Update | undefined {
+  if (!sameVersion(version, update.version) || update.state === 'installed') return update;
+  if (update.proven) return installed(update, now);
+  // The same version again (another environment, or forced): what it reports now is what it reported before.
+  const unchanged = update.from !== undefined && sameVersion(update.from, update.version);
+  return unchanged ? update : undefined;
+}
+
+/** What becomes of the update when the device reports its updater's error. */
+function afterError(update: Update, error: string, now: number): Update {
+  switch (update.state) {
+    case 'downloading':
+    case 'downloaded':
+      return attemptFailed(update, error, now);
+    case 'offered':
+      return errorNoted(update, error);
+    default:
+      return update;
+  }
+}
+
+/**
+ * The device's record after a check-in. The owner's alias wins over what the device reports, unless it was only generated.
+ * @param handed true if the token of its update is known to have been completed (wire.md 6)
+ */
+export function arrived(device: Device, facts: CheckIn, handed: boolean, now: number): Device {
+  let update = device.update && handed ? handedOver(device.update) : device.update;
+  const error = updaterError(facts);
+  if (update && facts.version !== undefined) update = afterVersion(update, facts.version, now);
+  if (update && error !== undefined) update = afterError(update, error, now);
+
+  const generated = device.alias === generateAlias(device.platform, device.mac, device.udid);
+  const versionChanged = facts.version !== undefined && facts.version !== device.version;
+  return {
+    ...device,
+    mac: facts.mac ?? device.mac,
+    alias: (generated && facts.alias && cleanAlias(facts.alias)) || device.alias,
+    platform: facts.platform ?? device.platform,
+    version: facts.version ?? device.version,
+    firmware: facts.firmware ?? device.firmware,
+    commit: facts.commit ?? device.commit,
+    envHash: facts.envHash ?? device.envHash,
+    status: facts.status ?? device.status,
+    rssi: facts.rssi ?? device.rssi,
+    lat: facts.lat ?? device.lat,
+    lon: facts.lon ?? device.lon,
+    freeSpace: versionChanged ? undefined : device.freeSpace,
+    lastSeen: now,
+    update,
+  };
+}

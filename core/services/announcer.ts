@@ -1,0 +1,60 @@
+import type { Device } from '../device.js';
+import type { DeviceStore } from '../ports.js';
+import type { Conversations } from './conversations.js';
+import type { Desk, Outcome } from './desk.js';
+
+/** How many devices are looked at together; bounds memory and lets the store write in batches. */
+const BATCH = 256;
+
+/** How many devices were told of a firmware, and how many owners' questions it opened. */
+export interface Announced {
+  readonly offered: number;
+  readonly asked: number;
+}
+
+/** Looks at devices because something changed, and tells at once those that are connected. */
+export class Announcer {
+  readonly #devices: DeviceStore;
+  readonly #desk: Desk;
+  readonly #conversations: Conversations;
+
+  constructor(devices: DeviceStore, desk: Desk, conversations: Conversations) {
+    this.#devices = devices;
+    this.#desk = desk;
+    this.#conversations = conversations;
+  }
+
+  /** Looks at one device. */
+  reconsider(udid: string): Promise<Outcome | undefined> {
+    return this.#conversations.get(udid)?.reconsider() ?? this.#desk.consider(udid);
+  }
+
+  /** Looks at every device of an owner that the condition holds for. */
+  async reconsiderAll(owner: string, concerns: (device: Device) => boolean): Promise<Announced> {
+    let offered = 0;
+    let asked = 0;
+    const count = (outcome: Outcome | undefined) => {
+      if (outcome?.offer) offered++;
+      else if (outcome?.decision.kind === 'ask') asked++;
+    };
+    await this.each(owner, concerns, async ({ udid }) => count(await this.reconsider(udid)));
+    return { offered, asked };
+  }
+
+  /** Does something for every device of an owner that the condition holds for, many at a time. */
+  async each(
+    owner: string,
+    concerns: (device: Device) => boolean,
+    action: (device: Device) => Promise<void>,
+  ): Promise<void> {
+    let batch: Promise<void>[] = [];
+    for await (const device of this.#devices.all(owner)) {
+      if (!concerns(device)) continue;
+      batch.push(action(device));
+      if (batch.length < BATCH) continue;
+      await Promise.all(batch);
+      batch = [];
+    }
+    await Promise.all(batch);
+  }
+}

@@ -1,0 +1,284 @@
+import type AsyncLock from 'async-lock';
+import { candidatesFor, type Decision, decideUpdate, isUpdateFor, type OfferPolicy } from '../decide.js';
+import { type Device, decline } from '../device.js';
+import { FirmwireError } from '../errors.js';
+import { type Firmware, mismatch } from '../firmware.js';
+import type { Clock, TokenStore } from '../ports.js';
+import { newToken, TOKEN_LIFE_MS, tokenHash } from '../token.js';
+import { asked, type Consent, gaveUp, isOpenQuestion, offered, ordered, withdrawn } from '../update.js';
+import { compareVersions, sameVersion } from '../version.js';
+import type { Catalog } from './catalog.js';
+import type { Records } from './records.js';
+import type { Transfers } from './transfers.js';
+
+/** What a device is to be told: this version, with this token. */
+export interface Offer {
+  readonly version: string;
+  readonly token: string;
+  readonly consent: Consent;
+}
+
+/** What came of looking at a device. */
+export interface Outcome {
+  readonly device: Device;
+  readonly decision: Decision;
+  /** Set if the device is to be told now. */
+  readonly offer: Offer | undefined;
+  /** When to look again even if nothing happens, ms since the epoch. */
+  readonly again: number | undefined;
+}
+
+/** A way to tell a device about an update. */
+export interface Teller {
+  /** Until when it must not be told (wire.md 3, "once, not twice"); undefined if it may be told now. */
+  heldBackUntil(device: Device, firmware: Firmware): number | undefined;
+  /** Sends the offer. Called while no one else looks at this device, so that offers leave in order. */
+  tell(device: Device, offer: Offer, firmware: Firmware): Promise<void>;
+}
+
+/**
+ * Decides for one device at a time and carries the decision out: offers, asks, or closes what became moot.
+ * `lock` is shared, keyed by UDID, with whoever else changes what a decision rests on.
+ */
+export class Desk {
+  readonly #catalog: Catalog;
+  readonly #records: Records;
+  readonly #tokens: TokenStore;
+  readonly #transfers: Transfers;
+  readonly #clock: Clock;
+  readonly #policy: OfferPolicy;
+  readonly #lock: AsyncLock;
+
+  constructor(parts: {
+    catalog: Catalog;
+    records: Records;
+    tokens: TokenStore;
+    transfers: Transfers;
+    clock: Clock;
+    policy: OfferPolicy;
+    lock: AsyncLock;
+  }) {
+    this.#catalog = parts.catalog;
+    this.#records = parts.records;
+    this.#tokens = parts.tokens;
+    this.#transfers = parts.transfers;
+    this.#clock = parts.clock;
+    this.#policy = parts.policy;
+    this.#lock = parts.lock;
+  }
+
+  /**
+   * Looks at a device and does what is due.
+   * @param teller absent: the device cannot be told now, but its owner can be asked
+   * @returns undefined if there is no such device
+   */
+  consider(udid: string, teller?: Teller): Promise<Outcome | undefined> {
+    return this.#lock.acquire(udid, async () => {
+      const device = await this.#records.get(udid);
+      if (!device) return undefined;
+      const decision = await this.#decide(device);
+      switch (decision.kind) {
+        case 'offer':
+          return this.#offer(device, decision, teller);
+        case 'ask':
+          return {
+            device: await this.#ask(device, decision.firmware),
+            decision,
+            offer: undefined,
+            again: undefined,
+          };
+        case 'none':
+          return {
+            device: await this.#close(device, decision),
+            decision,
+            offer: undefined,
+            again: decision.until,
+          };
+      }
+    });
+  }
+
+  /**
+   * Gives a device that asks for firmware a token for it, if it may have it (wire.md 4, `POST /device/firmware`).
+   * @param forced the newest firmware even if it is not newer and auto update is off
+   * @returns the token, or undefined if there is nothing newer for it
+   * @throws FirmwireError `UPDATE_NOT_FOUND` if there is no firmware for it at all
+   */
+  async request(
+    udid: string,
+    forced: boolean,
+    params: Readonly<Record<string, string>>,
+  ): Promise<Offer | undefined> {
+    return this.#lock.acquire(udid, async () => {
+      const device = await this.#records.get(udid);
+      if (!device) throw new FirmwireError('no_such_device');
+      const all = await this.#catalog.list(device.owner);
+      const [newest] = candidatesFor(device, all).filter(({ rollout }) => rollout !== 'none');
+      const decision = await this.#decide(device);
+      if (forced && newest) return this.#issue(device, newest, 'requested', params);
+      if (decision.kind === 'offer') return this.#issue(device, decision.firmware, decision.consent, params);
+      if (decision.kind === 'ask') await this.#ask(device, decision.firmware);
+      if (!newest) throw new FirmwireError('UPDATE_NOT_FOUND');
+      return undefined;
+    });
+  }
+
+  /**
+   * The owner sends one device an update: their call is the consent. Durable.
+   * @param id absent: the newest firmware for this device
+   * @throws FirmwireError `no_such_device`, `firmware_not_found`, `wrong_target`, `not_newer`
+   */
+  async order(owner: string, udid: string, id: string | undefined, forced: boolean): Promise<void> {
+    await this.#lock.acquire(udid, async () => {
+      const device = await this.#records.ofOwner(owner, udid);
+      if (!device) throw new FirmwireError('no_such_device');
+      const all = await this.#catalog.list(owner);
+      const candidates = candidatesFor(device, all);
+      const firmware = id === undefined ? candidates[0] : all.find((known) => known.id === id);
+      if (!firmware) throw new FirmwireError('firmware_not_found');
+      const miss = mismatch(firmware, device);
+      if (miss)
+        throw new FirmwireError(
+          'wrong_target',
+          `This firmware is not meant for this device: its ${miss} differs.`,
+        );
+      if (!forced && !isUpdateFor(firmware, device)) throw new FirmwireError('not_newer');
+      // Sending an older version means not wanting the newer ones; or they would be offered right after it.
+      const unwanted = candidates.filter(({ version }) => compareVersions(version, firmware.version) > 0);
+      await this.#tokens.kill(udid);
+      await this.#records.change(udid, (known) => {
+        const wanted = {
+          ...known,
+          declined: known.declined.filter((version) => !sameVersion(version, firmware.version)),
+        };
+        const chosen = unwanted.reduce<Device>((each, { version }) => decline(each, version), wanted);
+        return {
+          ...chosen,
+          freeSpace: undefined,
+          update: ordered(firmware, known.version, forced, this.#clock.now()),
+        };
+      });
+      await this.#records.flushed();
+    });
+  }
+
+  /** Takes a firmware back from a device that was asked, told or is fetching it. */
+  async retract(udid: string, firmware: string): Promise<void> {
+    await this.#lock.acquire(udid, async () => {
+      const device = await this.#records.get(udid);
+      if (device?.update?.firmware !== firmware) return;
+      await this.#tokens.kill(udid);
+      this.#transfers.cut(udid);
+      await this.#records.change(udid, (known) =>
+        known.update?.firmware === firmware && RETRACTABLE.has(known.update.state)
+          ? { ...known, update: withdrawn(known.update, this.#clock.now()) }
+          : known,
+      );
+    });
+  }
+
+  async #decide(device: Device): Promise<Decision> {
+    return decideUpdate(device, await this.#catalog.list(device.owner), this.#clock.now(), this.#policy);
+  }
+
+  async #offer(
+    device: Device,
+    decision: Extract<Decision, { kind: 'offer' }>,
+    teller?: Teller,
+  ): Promise<Outcome> {
+    const { firmware, consent } = decision;
+    if (!teller) return { device, decision, offer: undefined, again: undefined };
+    const again = teller.heldBackUntil(device, firmware);
+    if (again !== undefined) return { device, decision, offer: undefined, again };
+    const offer = await this.#issue(device, firmware, consent, {});
+    await teller.tell(device, offer, firmware);
+    return { device, decision, offer, again: undefined };
+  }
+
+  async #issue(
+    device: Device,
+    firmware: Firmware,
+    consent: Consent,
+    params: Readonly<Record<string, string>>,
+  ): Promise<Offer> {
+    const now = this.#clock.now();
+    const token = newToken();
+    const hash = tokenHash(token);
+    const { owner, udid } = device;
+    const { id, sha256, size, version } = firmware;
+    await this.#tokens.issue({
+      hash,
+      owner,
+      udid,
+      firmware: id,
+      sha256,
+      size,
+      params,
+      issuedAt: now,
+      expiresAt: now + TOKEN_LIFE_MS,
+      firstAttemptAt: undefined,
+      attempt: undefined,
+      spans: [],
+      completedAt: undefined,
+    });
+    await this.#records.change(udid, (known) => ({
+      ...known,
+      update: offered(known.update, firmware, known.version, consent, hash, now),
+    }));
+    return { version, token, consent };
+  }
+
+  async #ask(device: Device, firmware: Firmware): Promise<Device> {
+    const { udid, update } = device;
+    if (isOpenQuestion(update) && update.firmware === firmware.id) return device;
+    // What it is fetching now was allowed; the question can wait until it comes back.
+    if (this.#transfers.isActive(udid)) return device;
+    if (update?.token !== undefined) await this.#tokens.kill(udid);
+    const now = this.#clock.now();
+    const change = (known: Device) => ({
+      ...known,
+      update: asked(known.update, firmware, known.version, now),
+    });
+    return (await this.#records.change(udid, change)) ?? device;
+  }
+
+  /** Nothing is due: what was asked or offered before and is moot now is taken back. */
+  async #close(device: Device, decision: Extract<Decision, { kind: 'none' }>): Promise<Device> {
+    const { udid, update } = device;
+    const now = this.#clock.now();
+    if (decision.reason === 'attempts_used_up' && update && update.state !== 'failed') {
+      const error =
+        update.error ??
+        `still reports ${device.version ?? 'no version'} after ${update.attempts} complete transfers`;
+      return (
+        (await this.#records.change(udid, (known) => ({ ...known, update: gaveUp(update, error, now) }))) ??
+        device
+      );
+    }
+    if (!update || !OPEN.has(update.state) || KEEPS_OPEN.has(decision.reason)) return device;
+    if (update.token !== undefined) await this.#tokens.kill(udid);
+    const next = update.token === undefined ? undefined : withdrawn(update, now);
+    return (await this.#records.change(udid, (known) => ({ ...known, update: next }))) ?? device;
+  }
+}
+
+/** States in which a withdrawn firmware is taken back from a device; what has landed on it stays. */
+const RETRACTABLE: ReadonlySet<string> = new Set([
+  'offered',
+  'asked',
+  'approved',
+  'declined',
+  'downloading',
+  'failed',
+]);
+
+/** States of an update that has been promised or asked about and not begun. */
+const OPEN: ReadonlySet<string> = new Set(['asked', 'approved', 'offered']);
+
+/** Reasons that hold an update back for now without making it moot. */
+const KEEPS_OPEN: ReadonlySet<string> = new Set([
+  'postponed',
+  'retry_pause',
+  'attempts_used_up',
+  'unverified',
+]);

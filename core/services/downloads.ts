@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto';
+import { cover, coversAll, type Span } from '../coverage.js';
+import { FirmwireError } from '../errors.js';
+import type { Firmware } from '../firmware.js';
+import type { Clock, TokenStore } from '../ports.js';
+import { isLive, isToken, type Token, tokenHash } from '../token.js';
+import { downloaded, downloading, handedOver, type Update } from '../update.js';
+import type { Catalog } from './catalog.js';
+import type { OwnerFeed } from './owner-feed.js';
+import type { Records } from './records.js';
+import type { Transfer, Transfers } from './transfers.js';
+
+/** Owners are told of progress in steps of so many percent. */
+const PROGRESS_STEP = 10;
+
+interface Parts {
+  readonly tokens: TokenStore;
+  readonly catalog: Catalog;
+  readonly records: Records;
+  readonly feed: OwnerFeed;
+  readonly transfers: Transfers;
+  readonly clock: Clock;
+}
+
+/** Redeems one-time tokens (wire.md 6). */
+export class Downloads {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Begins an attempt to fetch what a token is for. A download that the same device has under way is cut.
+   * @param freeSpace bytes the device says it has room for
+   * @param abort cuts this download's connection
+   * @throws FirmwireError `OTT_UPDATE_NOT_FOUND`, one answer for unknown, expired and used tokens;
+   *   `not_enough_space`, before any byte
+   */
+  async redeem(token: string, freeSpace: number | undefined, abort: () => void): Promise<Delivery> {
+    const { tokens, catalog, records, transfers, clock } = this.#parts;
+    const hash = isToken(token) ? tokenHash(token) : undefined;
+    const known = hash === undefined ? undefined : await tokens.get(hash);
+    if (!known || !isLive(known, clock.now())) throw new FirmwireError('OTT_UPDATE_NOT_FOUND');
+    const firmware = await catalog.get(known.owner, known.firmware);
+    // A firmware that was withdrawn or replaced is refused: never a mixture of old and new bytes.
+    if (firmware?.sha256 !== known.sha256) throw new FirmwireError('OTT_UPDATE_NOT_FOUND');
+    if (freeSpace !== undefined && firmware.size > freeSpace) await this.#refuse(known, firmware, freeSpace);
+
+    const attempt = randomUUID();
+    const begun = await tokens.begin(known.hash, attempt, clock.now());
+    if (!begun) throw new FirmwireError('OTT_UPDATE_NOT_FOUND');
+    const transfer: Transfer = { udid: known.udid, progress: 0, abort };
+    transfers.begin(transfer);
+    await records.change(known.udid, (device) => ({
+      ...device,
+      lastSeen: clock.now(),
+      freeSpace: freeSpace ?? device.freeSpace,
+      update: ifAbout(device.update, known, (update) => downloading(update, clock.now())),
+    }));
+    return new Delivery(this.#parts, begun, attempt, firmware, transfer);
+  }
+
+  /** The owner is told, and the device's free space is remembered. */
+  async #refuse(token: Token, firmware: Firmware, freeSpace: number): Promise<never> {
+    const { records, feed } = this.#parts;
+    const device = await records.change(token.udid, (known) => ({ ...known, freeSpace }));
+    const error = `needs ${firmware.size} bytes, the device has ${freeSpace}`;
+    if (device)
+      feed.deviceEvent(device, 'refused', { version: firmware.version, firmware: firmware.id, error });
+    throw new FirmwireError('not_enough_space', `The image ${error}.`);
+  }
+}
+
+/** Changes an update if it is the one this token was issued for. */
+const ifAbout = (
+  update: Update | undefined,
+  token: Token,
+  change: (update: Update) => Update,
+): Update | undefined => (update?.token === token.hash ? change(update) : update);
+
+/** One attempt to hand over a body, whole or a range of it. */
+export class Delivery {
+  readonly firmware: Firmware;
+  readonly #parts: Parts;
+  readonly #token: Token;
+  readonly #attempt: string;
+  readonly #transfer: Transfer;
+  #completed = false;
+
+  constructor(parts: Parts, token: Token, attempt: string, firmware: Firmware, transfer: Transfer) {
+    this.#parts = parts;
+    this.#token = token;
+    this.#attempt = attempt;
+    this.firmware = firmware;
+    this.#transfer = transfer;
+  }
+
+  /** Tells how far the whole body has got; the owner hears of every tenth. */
+  async progress(bytes: number): Promise<void> {
+    const percent = Math.floor((bytes / this.#token.size) * 100);
+    const step = percent - (percent % PROGRESS_STEP);
+    if (step <= this.#transfer.progress) return;
+    this.#transfer.progress = step;
+    const { feed, records } = this.#parts;
+    const device = await records.get(this.#token.udid);
+    if (!device) return;
+    feed.deviceEvent(device, 'downloading', { version: this.firmware.version, progress: step });
+    await feed.state(device);
+  }
+
+  /**
+   * To be called when all of the span but its last piece has left, before the last piece does: completes the token,
+   * on stable storage, if this span makes the body whole.
+   * @returns false if this attempt has lost, to a newer one or to the end of the token's life: cut the connection
+   */
+  async beforeLastPiece(span: Span): Promise<boolean> {
+    const { tokens, clock } = this.#parts;
+    if (!coversAll(cover(this.#token.spans, span), this.#token.size)) return true;
+    this.#completed = await tokens.complete(this.#token.hash, this.#attempt, span, clock.now());
+    return this.#completed;
+  }
+
+  /**
+   * Ends the attempt.
+   * @param left what of the body has left
+   * @param whole true if the answer ended without a socket error
+   */
+  async end(left: Span, whole: boolean): Promise<void> {
+    const { tokens, records, transfers, clock } = this.#parts;
+    try {
+      if (!this.#completed) {
+        await tokens.cover(this.#token.hash, this.#attempt, left, clock.now());
+        return;
+      }
+      await records.change(this.#token.udid, (device) => ({
+        ...device,
+        lastSeen: clock.now(),
+        update: ifAbout(device.update, this.#token, (update) =>
+          whole ? downloaded(update, clock.now()) : handedOver(update),
+        ),
+      }));
+    } finally {
+      transfers.end(this.#transfer);
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import type { AccountStore, BlobStore, Clock, DeviceStore, Log, TokenStore } from '../ports.js';
+import type { Announcer } from './announcer.js';
+import type { Catalog } from './catalog.js';
+
+/** How much one round does at most; the rest waits for the next round. */
+const ROUND = 1000;
+
+/** What is to be done from time to time, and after a crash. */
+export class Housekeeping {
+  readonly #parts: Parts;
+  #cancel: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Does a round now and then one every `everyMs`, until stopped. */
+  start(everyMs: number): void {
+    this.round()
+      .catch((err: unknown) => this.#parts.log.error({ err }, 'housekeeping failed'))
+      .finally(() => {
+        if (!this.#stopped) this.#cancel = this.#parts.clock.after(everyMs, () => this.start(everyMs));
+      });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+  }
+
+  /** Forgets tokens that expired and asks again where an owner wanted to be asked later. */
+  async round(): Promise<void> {
+    const { tokens, devices, announcer, clock } = this.#parts;
+    await tokens.sweep(clock.now(), ROUND);
+    for (const { udid } of await devices.due(clock.now(), ROUND)) await announcer.reconsider(udid);
+  }
+
+  /**
+   * Repairs what a crash may have cut in two: bytes that nobody points to go, and every device is looked at, so that
+   * questions that were not yet asked are asked and those that became moot are closed.
+   */
+  async recover(): Promise<void> {
+    const { accounts, announcer, blobs, catalog, log } = this.#parts;
+    const removed = await blobs.clean((sha256) => catalog.isUsed(sha256));
+    if (removed > 0) log.info({ removed }, 'removed firmware bytes that nothing points to');
+    for await (const { id } of accounts.owners()) await announcer.reconsiderAll(id, () => !this.#stopped);
+  }
+}
+
+interface Parts {
+  readonly accounts: AccountStore;
+  readonly devices: DeviceStore;
+  readonly tokens: TokenStore;
+  readonly catalog: Catalog;
+  readonly blobs: BlobStore;
+  readonly announcer: Announcer;
+  readonly clock: Clock;
+  readonly log: Log;
+}

@@ -1,0 +1,116 @@
+import { decideUpdate, type OfferPolicy } from '../decide.js';
+import type { Device } from '../device.js';
+import type { Firmware } from '../firmware.js';
+import { noticeOf, noticePayload } from '../notice.js';
+import type { Clock, Outbox, Presence } from '../ports.js';
+import { eventsTopic, noticeTopic, stateTopic } from '../topics.js';
+import type { UpdateState } from '../update.js';
+import { type DeviceView, viewDevice } from '../view.js';
+import type { Catalog } from './catalog.js';
+import type { Transfers } from './transfers.js';
+
+/** What an owner is told on `/<owner>/rtm/events`. */
+export type EventName =
+  | UpdateState
+  | 'published'
+  | 'postponed'
+  | 'created'
+  | 'removed'
+  | 'checkin'
+  | 'checkout'
+  | 'refused';
+
+export interface EventFacts {
+  readonly udid?: string;
+  readonly alias?: string;
+  readonly version?: string;
+  readonly firmware?: string;
+  readonly progress?: number;
+  readonly error?: string;
+}
+
+/** Tells owners what happens to their devices (wire.md 1, the `rtm` rows; 5, the notice). */
+export class OwnerFeed {
+  readonly #outbox: Outbox;
+  readonly #catalog: Catalog;
+  readonly #presence: Presence;
+  readonly #transfers: Transfers;
+  readonly #clock: Clock;
+  readonly #policy: OfferPolicy;
+
+  constructor(parts: {
+    outbox: Outbox;
+    catalog: Catalog;
+    presence: Presence;
+    transfers: Transfers;
+    clock: Clock;
+    policy: OfferPolicy;
+  }) {
+    this.#outbox = parts.outbox;
+    this.#catalog = parts.catalog;
+    this.#presence = parts.presence;
+    this.#transfers = parts.transfers;
+    this.#clock = parts.clock;
+    this.#policy = parts.policy;
+  }
+
+  /** A device as its owner sees it now. */
+  async view(device: Device): Promise<DeviceView> {
+    const firmware = await this.#catalog.list(device.owner);
+    const decision = decideUpdate(device, firmware, this.#clock.now(), this.#policy);
+    const progress = this.#transfers.progressOf(device.udid);
+    return viewDevice(device, decision, { online: this.#presence.isOnline(device.udid), progress });
+  }
+
+  event(owner: string, event: EventName, facts: EventFacts): void {
+    const payload = JSON.stringify({ event, ...facts, at: this.#clock.now() });
+    this.#outbox.toOwner(owner, eventsTopic(owner), payload, false);
+  }
+
+  deviceEvent(device: Device, event: EventName, facts: EventFacts = {}): void {
+    const { owner, udid, alias } = device;
+    this.event(owner, event, { udid, alias, ...facts });
+  }
+
+  firmwareEvent(firmware: Firmware, event: 'published' | 'withdrawn'): void {
+    this.event(firmware.owner, event, { firmware: firmware.id, version: firmware.version });
+  }
+
+  /** Publishes the device's state as it now stands. */
+  async state(device: Device): Promise<void> {
+    const payload = JSON.stringify(await this.view(device));
+    this.#outbox.toOwner(device.owner, stateTopic(device.owner, device.udid), payload, true);
+  }
+
+  /** Tells everything that follows from the change of a record: notice opened or closed, event, state. */
+  async changed(before: Device, after: Device): Promise<void> {
+    this.#notice(before, after);
+    const { update } = after;
+    const isNews =
+      update && (update.state !== before.update?.state || update.firmware !== before.update.firmware);
+    if (isNews) {
+      const error = update.error === undefined ? {} : { error: update.error };
+      this.deviceEvent(after, update.state, { version: update.version, firmware: update.firmware, ...error });
+    }
+    await this.state(after);
+  }
+
+  /** Everything about a device that is no more. */
+  removed(device: Device): void {
+    if (noticeOf(device))
+      this.#outbox.toOwner(device.owner, noticeTopic(device.owner, device.udid), '', true);
+    this.#outbox.toOwner(device.owner, stateTopic(device.owner, device.udid), '', true);
+    this.deviceEvent(device, 'removed');
+  }
+
+  #notice(before: Device, after: Device): void {
+    const old = noticeOf(before);
+    const open = noticeOf(after);
+    const topic = noticeTopic(after.owner, after.udid);
+    if (open && (old?.version !== open.version || old.installed !== open.installed)) {
+      this.#outbox.toOwner(after.owner, topic, noticePayload(open), true);
+    } else if (old && !open) {
+      this.#outbox.toOwner(after.owner, topic, '', true);
+    }
+  }
+}

@@ -1,0 +1,191 @@
+import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import type AsyncLock from 'async-lock';
+import { FirmwireError } from '../errors.js';
+import { renderFiles } from '../files-body.js';
+import { type Firmware, type FirmwareFile, mismatch, type Release, sameTarget } from '../firmware.js';
+import { IMAGE_HEAD_BYTES, inspectImage } from '../image.js';
+import { type Platform, readPlatform, takesFiles } from '../platform.js';
+import type { BlobStore, Clock, DeviceStore, StagedBlob } from '../ports.js';
+import { sameVersion } from '../version.js';
+import type { Announced, Announcer } from './announcer.js';
+import type { Catalog } from './catalog.js';
+import type { Desk } from './desk.js';
+import type { OwnerFeed } from './owner-feed.js';
+
+/** What an owner says about the firmware that is being published. */
+export interface PublishFields {
+  readonly version: string;
+  readonly platform: string | undefined;
+  readonly udid: string | undefined;
+  readonly notes: string | undefined;
+  readonly envHash: string | undefined;
+  readonly tags: readonly string[];
+  readonly rollout: Release;
+}
+
+/** One file that has arrived and waits. */
+export interface ArrivedFile {
+  readonly name: string;
+  readonly blob: StagedBlob;
+}
+
+export interface Published extends Announced {
+  readonly firmware: Firmware;
+  /** False if exactly this had been published before. */
+  readonly created: boolean;
+}
+
+/** The key under which bytes and the records that point to them change together. */
+const BLOBS = 'blobs';
+
+/** Publishes and withdraws firmware. */
+export class Publisher {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Receives one file.
+   * @param room bytes it may have
+   * @throws FirmwireError `image_empty`, `image_too_large`; nothing is left behind
+   */
+  async receive(name: string, source: Readable, room: number): Promise<ArrivedFile> {
+    const blob = await this.#parts.blobs.stage(source, room, IMAGE_HEAD_BYTES);
+    if (blob.size > 0) return { name, blob };
+    await blob.discard();
+    throw new FirmwireError('image_empty', `${name}: the file is empty.`);
+  }
+
+  /**
+   * Publishes firmware and tells every device it concerns. Resolves once bytes and record are on stable storage and
+   * everybody who is connected has been told. The files are used up, whatever comes of it.
+   * @throws FirmwireError `image_refused`, `version_exists`, `field_invalid`
+   */
+  async publish(owner: string, fields: PublishFields, files: readonly ArrivedFile[]): Promise<Published> {
+    const staged: StagedBlob[] = files.map(({ blob }) => blob);
+    try {
+      const platform = await this.#platformOf(owner, fields);
+      const body = await this.#bodyOf(platform, files, staged);
+      const firmware = this.#describe(owner, fields, platform, body, files);
+      const { stored, created } = await this.#store(firmware, body);
+      const released = stored.rollout !== 'none';
+      if (released) this.#parts.feed.firmwareEvent(stored, 'published');
+      const announced = released ? await this.#announce(stored) : { offered: 0, asked: 0 };
+      return { firmware: stored, created, ...announced };
+    } finally {
+      await Promise.all(staged.map((blob) => blob.discard()));
+    }
+  }
+
+  /**
+   * Takes firmware back: its offers and questions vanish, its tokens die. Durable.
+   * @throws FirmwireError `firmware_not_found`
+   */
+  async withdraw(owner: string, id: string): Promise<void> {
+    const { catalog, desk, announcer, blobs, feed, lock } = this.#parts;
+    const firmware = await catalog.get(owner, id);
+    if (!firmware) throw new FirmwireError('firmware_not_found');
+    await lock.acquire(BLOBS, async () => {
+      if (!(await catalog.remove(owner, id))) throw new FirmwireError('firmware_not_found');
+      if (!(await catalog.isUsed(firmware.sha256))) await blobs.remove(firmware.sha256);
+    });
+    feed.firmwareEvent(firmware, 'withdrawn');
+    await announcer.each(
+      owner,
+      (device) => device.update?.firmware === id,
+      async ({ udid }) => {
+        await desk.retract(udid, id);
+        await announcer.reconsider(udid);
+      },
+    );
+  }
+
+  #announce(firmware: Firmware): Promise<Announced> {
+    const concerns = (device: Parameters<typeof mismatch>[1]) => mismatch(firmware, device) === undefined;
+    return this.#parts.announcer.reconsiderAll(firmware.owner, concerns);
+  }
+
+  /** The platform whose updater will see the image: as said, or that of the one device it is for. */
+  async #platformOf(owner: string, { platform, udid }: PublishFields): Promise<Platform | undefined> {
+    if (platform !== undefined) return readPlatform(platform);
+    const device = udid === undefined ? undefined : await this.#parts.devices.get(udid);
+    return device?.owner === owner ? readPlatform(device.platform) : undefined;
+  }
+
+  /** The bytes a device will receive: the image, or the JSON of all files. */
+  async #bodyOf(
+    platform: Platform | undefined,
+    files: readonly ArrivedFile[],
+    staged: StagedBlob[],
+  ): Promise<StagedBlob> {
+    const [first] = files;
+    if (!first) throw new FirmwireError('field_invalid', 'file: at least one file is needed');
+    if (!takesFiles(platform)) {
+      if (files.length === 1) return first.blob;
+      throw new FirmwireError('field_invalid', 'file: devices of this platform take exactly one image');
+    }
+    const contents = await Promise.all(
+      files.map(async ({ name, blob }) => ({ name, data: await blob.read() })),
+    );
+    const json = renderFiles(contents);
+    const body = await this.#parts.blobs.stage(json, json.length, IMAGE_HEAD_BYTES);
+    staged.push(body);
+    return body;
+  }
+
+  #describe(
+    owner: string,
+    fields: PublishFields,
+    platform: Platform | undefined,
+    body: StagedBlob,
+    files: readonly ArrivedFile[],
+  ): Firmware {
+    const { chip } = inspectImage(body.head, platform);
+    const listed: FirmwareFile[] = files.map(({ name, blob }) => ({
+      name,
+      size: blob.size,
+      sha256: blob.sha256,
+    }));
+    return {
+      id: randomUUID(),
+      owner,
+      ...fields,
+      chip,
+      size: body.size,
+      sha256: body.sha256,
+      md5: body.md5,
+      format: takesFiles(platform) ? 'files' : 'image',
+      files: listed,
+      createdAt: this.#parts.clock.now(),
+    };
+  }
+
+  /** Keeps bytes and record, unless exactly this is there already. */
+  #store(firmware: Firmware, body: StagedBlob): Promise<{ stored: Firmware; created: boolean }> {
+    const { catalog, lock } = this.#parts;
+    return lock.acquire(BLOBS, async () => {
+      const known = (await catalog.list(firmware.owner)).find(
+        (other) => sameTarget(other, firmware) && sameVersion(other.version, firmware.version),
+      );
+      if (known && known.sha256 !== firmware.sha256) throw new FirmwireError('version_exists');
+      await body.keep();
+      const stored = known ? { ...known, rollout: firmware.rollout } : firmware;
+      await catalog.put(stored);
+      return { stored, created: !known };
+    });
+  }
+}
+
+interface Parts {
+  readonly catalog: Catalog;
+  readonly blobs: BlobStore;
+  readonly devices: DeviceStore;
+  readonly desk: Desk;
+  readonly announcer: Announcer;
+  readonly feed: OwnerFeed;
+  readonly clock: Clock;
+  readonly lock: AsyncLock;
+}
