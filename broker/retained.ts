@@ -1,3 +1,5 @@
+import type { Session } from './plugin.js';
+
 /** The application's own retained messages (wire.md 1: `.../status` and application topics "as sent"). */
 export interface RetainedMessage {
   readonly topic: string;
@@ -14,4 +16,24 @@ export interface RetainedStore {
   get(topic: string): RetainedMessage | undefined;
   /** Every message whose topic begins with this text, in the order of the topics, read as the caller goes on. */
   withPrefix(prefix: string): Iterable<RetainedMessage>;
+}
+
+/** One granted filter of the session that is subscribing. */
+export interface Granted {
+  readonly topic: string;
+  readonly qos: 0 | 1 | 2;
+}
+
+/** Who is subscribing, and to what. */
+export interface Subscriber {
+  readonly session: Session;
+  readonly granted: readonly Granted[];
+}
+
+/** What a subscriber is sent from the past, and where an application's retained messages are kept. */
+export interface RetainedSource {
+  /** Keeps or, with an empty payload, forgets a retained message (MQTT 3.1.1, 3.3.1.3). */
+  store(message: RetainedMessage): Promise<void>;
+  /** Every retained message that matches one of the filters, each once; rights are checked when it leaves. */
+  matching(subscriber: Subscriber): AsyncIterable<RetainedMessage>;
 }

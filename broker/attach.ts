@@ -1,0 +1,176 @@
+import { randomUUID } from 'node:crypto';
+import type {
+  Aedes,
+  AedesPublishPacket,
+  AuthenticateError,
+  Client,
+  ConnectPacket,
+  PublishPacket,
+  Subscription,
+} from 'aedes';
+import type { Log } from '../core/ports.js';
+import { Hooks } from './hooks.js';
+import { type SubscriberCell, wrapPersistence } from './persistence.js';
+import type { Message, Plugin } from './plugin.js';
+import type { RetainedSource } from './retained.js';
+import { AedesSession } from './session.js';
+
+export interface AttachOptions {
+  readonly log: Log;
+  /** Deadline for every plugin hook, ms. */
+  readonly hookMs: number;
+  /** Levels a topic or filter may have; deeper ones are refused. */
+  readonly maxTopicLevels?: number;
+  /** Where retained messages live. */
+  readonly retained: RetainedSource;
+}
+
+/** A message that was refused is sent here, where nobody listens: an error would close the session (wire.md 1). */
+const NOWHERE = '$firmwire/refused';
+
+const IDENTIFIER_REJECTED = 2;
+const DEFAULT_TOPIC_LEVELS = 20;
+
+const notAuthorized = (returnCode: number, message: string): AuthenticateError =>
+  Object.assign(new Error(message), { returnCode });
+
+/**
+ * Makes plugins the law of an Aedes broker: fills its single-slot hooks, wraps its persistence, listens to its events.
+ * Works on our own broker and on somebody else's, before its first client.
+ */
+export function attach(broker: Aedes, plugins: readonly Plugin[], options: AttachOptions): void {
+  const { log, maxTopicLevels = DEFAULT_TOPIC_LEVELS } = options;
+  const hooks = new Hooks(plugins, log, options.hookMs);
+  const sessions = new WeakMap<Client, AedesSession>();
+  const connects = new WeakMap<Client, ConnectPacket>();
+  const subscriber: SubscriberCell = { current: undefined };
+  const tooDeep = (topic: string): boolean => topic.split('/').length > maxTopicLevels;
+
+  const messageOf = (packet: PublishPacket, pushed: boolean): Message => ({
+    topic: packet.topic,
+    payload: Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload),
+    qos: packet.qos,
+    retain: packet.retain,
+    pushed,
+  });
+
+  wrapPersistence(broker, {
+    subscriber,
+    maySubscribe: (client, filter) => {
+      const session = sessions.get(client);
+      return session !== undefined && !tooDeep(filter) && hooks.maySubscribe(session, filter);
+    },
+    retained: options.retained,
+  });
+
+  broker.preConnect = (client, packet, done) => {
+    // [MQTT-3.1.3-8]: no client id, and a session to be kept under it: CONNACK 2. Aedes would invent an id.
+    const anonymous = packet.clientId === '' && packet.clean === false;
+    connects.set(client, packet);
+    done(anonymous ? notAuthorized(IDENTIFIER_REJECTED, 'identifier rejected') : null, !anonymous);
+  };
+
+  broker.authenticate = (client, username, password, done) => {
+    const connect = connects.get(client);
+    connects.delete(client);
+    const credentials = {
+      clientId: client.id,
+      username: username ?? '',
+      password: password?.toString('latin1') ?? '',
+      willTopic: connect?.will?.topic,
+    };
+    hooks.authenticate(credentials).then(
+      (word) => {
+        if ('refused' in word) {
+          log.debug({ clientId: client.id, reason: word.reason }, 'connection refused');
+          return done(notAuthorized(word.refused, word.reason), null);
+        }
+        sessions.set(client, new AedesSession(client, word, `firmwire-${randomUUID()}`));
+        done(null, true);
+      },
+      (err: unknown) => {
+        log.error({ err }, 'authentication failed');
+        done(notAuthorized(5, 'not authorized'), null);
+      },
+    );
+  };
+
+  broker.authorizePublish = (client, packet, done) => {
+    const drop = (): void => {
+      log.debug({ clientId: client?.id, topic: packet.topic.slice(0, 200) }, 'publish refused');
+      packet.topic = NOWHERE;
+      packet.retain = false;
+      packet.payload = Buffer.alloc(0);
+      done(null);
+    };
+    const session = client ? sessions.get(client) : undefined;
+    if (!session || packet.topic.startsWith('$') || tooDeep(packet.topic)) return drop();
+    const admit = (allowed: boolean): void => {
+      if (!allowed) drop();
+      else if (!hooks.watchesPublishing) done(null);
+      else hooks.publishing(session, messageOf(packet, false)).then(() => done(null), drop);
+    };
+    const allowed = hooks.mayPublish(session, packet.topic);
+    if (typeof allowed === 'boolean') admit(allowed);
+    else allowed.then(admit, drop);
+  };
+
+  broker.authorizeSubscribe = (client, subscription, done) => {
+    const session = sessions.get(client);
+    const { topic } = subscription;
+    if (!session || topic.startsWith('$') || tooDeep(topic)) return done(null, null);
+    const grant = (allowed: boolean): void => {
+      // Noted here and not at the "subscribe" event, which does not tell of a persistent session's restored ones.
+      if (allowed) session.subscribed(topic, subscription.qos);
+      done(null, allowed ? subscription : null);
+    };
+    const allowed = hooks.maySubscribe(session, topic);
+    if (typeof allowed === 'boolean') grant(allowed);
+    else allowed.then(grant, () => grant(false));
+  };
+
+  broker.authorizeForward = (client, packet: AedesPublishPacket) => {
+    const session = sessions.get(client);
+    if (!session || packet.topic.startsWith('$')) return null;
+    const pushed = session.isPush({ brokerId: packet.brokerId, counter: packet.brokerCounter });
+    return hooks.mayReceive(session, messageOf(packet, pushed)) ? packet : null;
+  };
+
+  broker.published = (packet, client: Client | null, done) => {
+    const session = client ? sessions.get(client) : undefined;
+    // Without a client it is the broker's own message: it must not come back to the plugins.
+    if (session && packet.topic !== NOWHERE) hooks.published(session, messageOf(packet, false));
+    done(null);
+  };
+
+  // Not "clientReady": packets that follow CONNECT closely are handled before that.
+  broker.on('client', (client) => {
+    const session = sessions.get(client);
+    if (!session) return;
+    hooks.connected(session);
+    if (session.filters.length > 0) hooks.subscribed(session, session.filters);
+  });
+
+  broker.on('clientDisconnect', (client) => {
+    const session = sessions.get(client);
+    if (!session) return;
+    session.ended();
+    hooks.disconnected(session);
+  });
+
+  broker.on('subscribe', (subscriptions: Subscription[], client) => {
+    const session = sessions.get(client);
+    const granted = subscriptions.filter(({ qos }) => Number(qos) < 128);
+    // Aedes reads the retained messages in this same turn; see RetainedSource.
+    subscriber.current = session && { session, granted: granted.map(({ topic, qos }) => ({ topic, qos })) };
+    if (session && granted.length > 0)
+      hooks.subscribed(
+        session,
+        granted.map(({ topic }) => topic),
+      );
+  });
+
+  broker.on('unsubscribe', (filters, client) => {
+    for (const filter of filters) sessions.get(client)?.unsubscribed(filter);
+  });
+}

@@ -1,0 +1,153 @@
+import type { Log } from '../core/ports.js';
+import type { Credentials, Identity, Message, Plugin, Refusal, Session, Verdict } from './plugin.js';
+
+/** The question was not answered in time. */
+class HookTimeout extends Error {
+  override readonly name = 'HookTimeout';
+}
+
+/** Rejects when the work takes longer than `ms`. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new HookTimeout(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const isPromise = (value: unknown): value is Promise<unknown> => value instanceof Promise;
+
+/**
+ * Asks all plugins as if they were one. The law: deny wins, silence is not consent, and a plugin that throws, rejects
+ * or takes longer than the deadline is logged by its name and counts as silent - or, where it could have refused,
+ * as having refused.
+ */
+export class Hooks {
+  readonly #plugins: readonly Plugin[];
+  readonly #log: Log;
+  readonly #deadlineMs: number;
+
+  constructor(plugins: readonly Plugin[], log: Log, deadlineMs: number) {
+    this.#plugins = plugins;
+    this.#log = log;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /** The word of the first plugin that knows; nobody knowing is a refusal. */
+  async authenticate(credentials: Credentials): Promise<Identity | Refusal> {
+    for (const plugin of this.#plugins) {
+      const failed: Refusal = { refused: 5, reason: `plugin ${plugin.name} failed` };
+      const word = await this.#ask(plugin, 'authenticate', () => plugin.authenticate?.(credentials), failed);
+      if (word) return word;
+    }
+    return { refused: 5, reason: 'nobody vouches for this client' };
+  }
+
+  /** Synchronous as long as every plugin is: most questions need no promise. */
+  mayPublish(session: Session, topic: string): boolean | Promise<boolean> {
+    return this.#allowed('mayPublish', (plugin) => plugin.mayPublish?.(session, topic));
+  }
+
+  maySubscribe(session: Session, filter: string): boolean | Promise<boolean> {
+    return this.#allowed('maySubscribe', (plugin) => plugin.maySubscribe?.(session, filter));
+  }
+
+  mayReceive(session: Session, message: Message): boolean {
+    let allowed = false;
+    for (const plugin of this.#plugins) {
+      let verdict: Verdict;
+      try {
+        verdict = plugin.mayReceive?.(session, message);
+      } catch (error) {
+        this.#failed(plugin, 'mayReceive', error);
+        return false;
+      }
+      if (verdict === 'deny') return false;
+      if (verdict === 'allow') allowed = true;
+    }
+    return allowed;
+  }
+
+  /** Resolves when every plugin is done with it, or has had its time. */
+  async publishing(session: Session, message: Message): Promise<void> {
+    for (const plugin of this.#plugins) {
+      await this.#ask(plugin, 'publishing', () => plugin.publishing?.(session, message), undefined);
+    }
+  }
+
+  connected(session: Session): void {
+    this.#tell('connected', (plugin) => plugin.connected?.(session));
+  }
+
+  disconnected(session: Session): void {
+    this.#tell('disconnected', (plugin) => plugin.disconnected?.(session));
+  }
+
+  subscribed(session: Session, filters: readonly string[]): void {
+    this.#tell('subscribed', (plugin) => plugin.subscribed?.(session, filters));
+  }
+
+  published(session: Session, message: Message): void {
+    this.#tell('published', (plugin) => plugin.published?.(session, message));
+  }
+
+  /** True if some plugin wants to see messages before they are acknowledged. */
+  get watchesPublishing(): boolean {
+    return this.#plugins.some((plugin) => plugin.publishing !== undefined);
+  }
+
+  #allowed(
+    hook: string,
+    question: (plugin: Plugin) => Verdict | Promise<Verdict>,
+  ): boolean | Promise<boolean> {
+    const pending: Promise<Verdict>[] = [];
+    let allowed = false;
+    for (const plugin of this.#plugins) {
+      let verdict: Verdict | Promise<Verdict>;
+      try {
+        verdict = question(plugin);
+      } catch (error) {
+        this.#failed(plugin, hook, error);
+        return false;
+      }
+      if (isPromise(verdict)) pending.push(this.#ask(plugin, hook, () => verdict, 'deny'));
+      else if (verdict === 'deny') return false;
+      else if (verdict === 'allow') allowed = true;
+    }
+    if (pending.length === 0) return allowed;
+    return Promise.all(pending).then(
+      (verdicts) => !verdicts.includes('deny') && (allowed || verdicts.includes('allow')),
+    );
+  }
+
+  /** One plugin's answer, or `fallback` if it throws, rejects or hangs. */
+  async #ask<T>(plugin: Plugin, hook: string, question: () => T | Promise<T>, fallback: T): Promise<T> {
+    try {
+      const answer = question();
+      return isPromise(answer) ? await within(this.#deadlineMs, answer as Promise<T>) : answer;
+    } catch (error) {
+      this.#failed(plugin, hook, error);
+      return fallback;
+    }
+  }
+
+  /** Tells all plugins at once; none waits for another. */
+  #tell(hook: string, telling: (plugin: Plugin) => void | Promise<void>): void {
+    for (const plugin of this.#plugins) {
+      try {
+        const done = telling(plugin);
+        if (isPromise(done)) done.catch((error: unknown) => this.#failed(plugin, hook, error));
+      } catch (error) {
+        this.#failed(plugin, hook, error);
+      }
+    }
+  }
+
+  #failed(plugin: Plugin, hook: string, err: unknown): void {
+    this.#log.error({ err, plugin: plugin.name, hook }, 'a plugin failed');
+  }
+}

@@ -1,0 +1,55 @@
+import type { Aedes } from 'aedes';
+import type { Log, Outbox } from '../core/ports.js';
+
+/**
+ * Publishes to owners. Messages of one owner leave one after the other, under a broker id of their own: Aedes drops a
+ * message that was overtaken by a later one under the same broker id, and clients' QoS 0 messages overtake our QoS 1.
+ */
+export class BrokerOutbox implements Outbox {
+  readonly #broker: Aedes;
+  readonly #log: Log;
+  readonly #queues = new Map<string, Promise<void>>();
+  #counter = 0;
+
+  constructor(broker: Aedes, log: Log) {
+    this.#broker = broker;
+    this.#log = log;
+  }
+
+  toOwner(owner: string, topic: string, payload: string, retain: boolean): void {
+    const last = this.#queues.get(owner) ?? Promise.resolve();
+    const next = last.then(() => this.#publish(owner, topic, payload, retain));
+    this.#queues.set(owner, next);
+    next.then(() => {
+      if (this.#queues.get(owner) === next) this.#queues.delete(owner);
+    }, this.#report);
+  }
+
+  /** Resolves when everything said so far has left. */
+  async drained(): Promise<void> {
+    while (this.#queues.size > 0) await Promise.all(this.#queues.values());
+  }
+
+  readonly #report = (err: unknown): void => {
+    this.#log.error({ err }, 'publishing to an owner failed');
+  };
+
+  #publish(owner: string, topic: string, payload: string, retain: boolean): Promise<void> {
+    const packet = {
+      cmd: 'publish' as const,
+      topic,
+      payload: Buffer.from(payload),
+      qos: 1 as const,
+      retain,
+      dup: false,
+      brokerId: `${this.#broker.id}-${owner.slice(0, 16)}`,
+      brokerCounter: ++this.#counter,
+    };
+    return new Promise((resolve) => {
+      this.#broker.publish(packet, (error) => {
+        if (error) this.#report(error);
+        resolve();
+      });
+    });
+  }
+}

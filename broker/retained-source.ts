@@ -1,0 +1,95 @@
+import type { Device } from '../core/device.js';
+import { noticeOf, noticePayload } from '../core/notice.js';
+import type { DeviceStore } from '../core/ports.js';
+import type { OwnerFeed } from '../core/services/owner-feed.js';
+import {
+  filterMatches,
+  filterReaches,
+  isUdid,
+  literalPrefix,
+  noticeTopic,
+  readTopic,
+  stateTopic,
+} from '../core/topics.js';
+import type { RetainedMessage, RetainedSource, RetainedStore, Subscriber } from './retained.js';
+
+/**
+ * Retained messages of two kinds. The application's own are stored. Ours, `/<owner>/rtm/devices/...` and `.../notices/...`,
+ * follow from the device records at the moment somebody subscribes, so that they cannot differ from the truth after a
+ * crash, and a release to 10,000 devices stores no 10,000 messages.
+ */
+export class FirmwireRetained implements RetainedSource {
+  readonly #store: RetainedStore;
+  readonly #devices: DeviceStore;
+  readonly #feed: OwnerFeed;
+
+  constructor(store: RetainedStore, devices: DeviceStore, feed: OwnerFeed) {
+    this.#store = store;
+    this.#devices = devices;
+    this.#feed = feed;
+  }
+
+  async store(message: RetainedMessage): Promise<void> {
+    if (readTopic(message.topic).kind === 'rtm') return;
+    if (message.payload.length === 0) await this.#store.remove(message.topic);
+    else await this.#store.put(message);
+  }
+
+  async *matching(subscriber: Subscriber): AsyncIterable<RetainedMessage> {
+    const filters = subscriber.granted.map(({ topic }) => topic);
+    yield* this.#stored(subscriber, filters);
+    if (subscriber.session.identity.scope === 'owner' && subscriber.session.identity.udid === undefined) {
+      yield* this.#derived(subscriber.session.identity.owner, filters);
+    }
+  }
+
+  *#stored({ session }: Subscriber, filters: readonly string[]): Iterable<RetainedMessage> {
+    const { owner, udid } = session.identity;
+    const roots = udid === undefined ? [`/${owner}/`] : [`/${owner}/${udid}/`, `/${owner}/shared/`];
+    const seen = new Set<string>();
+    for (const root of roots) {
+      for (const filter of filters) {
+        const prefix = literalPrefix(filter);
+        // Only what lies in the subscriber's own tree is worth reading.
+        if (!prefix.startsWith(root) && !root.startsWith(prefix)) continue;
+        for (const message of this.#store.withPrefix(prefix.length > root.length ? prefix : root)) {
+          if (seen.has(message.topic) || !filterMatches(filter, message.topic)) continue;
+          seen.add(message.topic);
+          yield message;
+        }
+      }
+    }
+  }
+
+  async *#derived(owner: string, filters: readonly string[]): AsyncIterable<RetainedMessage> {
+    for await (const device of this.#devicesFor(owner, filters)) {
+      const notice = noticeOf(device);
+      const topics = { notice: noticeTopic(owner, device.udid), state: stateTopic(owner, device.udid) };
+      if (notice && filters.some((filter) => filterMatches(filter, topics.notice))) {
+        yield { topic: topics.notice, payload: Buffer.from(noticePayload(notice)), qos: 1 };
+      }
+      if (filters.some((filter) => filterMatches(filter, topics.state))) {
+        const payload = Buffer.from(JSON.stringify(await this.#feed.view(device)));
+        yield { topic: topics.state, payload, qos: 1 };
+      }
+    }
+  }
+
+  /** The devices about which these filters can bring anything; one device where a filter names it. */
+  async *#devicesFor(owner: string, filters: readonly string[]): AsyncIterable<Device> {
+    const rtm = filters.filter(
+      (filter) =>
+        filterReaches(filter, ['', owner, 'rtm', 'devices']) ||
+        filterReaches(filter, ['', owner, 'rtm', 'notices']),
+    );
+    const named = rtm.map((filter) => filter.split('/')[4] ?? '');
+    if (named.some((level) => !isUdid(level))) {
+      yield* this.#devices.all(owner);
+      return;
+    }
+    for (const udid of new Set(named)) {
+      const device = await this.#devices.get(udid);
+      if (device?.owner === owner) yield device;
+    }
+  }
+}

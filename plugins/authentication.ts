@@ -1,0 +1,70 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import type { Credentials, Identity, Plugin, Refusal } from '../broker/plugin.js';
+import { isOwnerId } from '../core/account.js';
+import type { Accounts } from '../core/services/accounts.js';
+import type { Registry } from '../core/services/registry.js';
+import { isUdid, readTopic } from '../core/topics.js';
+
+/** How long the answer to a client that fails again and again is held back, ms. */
+const PENALTY_MS = 2000;
+
+/** User names whose failures are counted at the same time; past this all are answered slowly. */
+const MAX_WAITING = 5000;
+
+const BAD_CREDENTIALS: Refusal = { refused: 4, reason: 'bad user name or password' };
+const NOT_ADMITTED: Refusal = { refused: 5, reason: 'this device is not admitted' };
+
+/**
+ * Who connects (wire.md 2): the password is an API key, which names the owner; the user name is the UDID or the
+ * owner id. A device that tries again many times a second is refused slowly, which costs a timer and no work.
+ */
+export class Authentication implements Plugin {
+  readonly name = 'authentication';
+  readonly #accounts: Accounts;
+  readonly #registry: Registry;
+  readonly #failures: RateLimiterMemory;
+  #waiting = 0;
+
+  constructor(accounts: Accounts, registry: Registry, failuresPerMinute: number) {
+    this.#accounts = accounts;
+    this.#registry = registry;
+    this.#failures = new RateLimiterMemory({ points: failuresPerMinute, duration: 60 });
+  }
+
+  async authenticate(credentials: Credentials): Promise<Identity | Refusal> {
+    const word = await this.#judge(credentials);
+    if ('refused' in word) await this.#slowDown(credentials.username);
+    return word;
+  }
+
+  async #judge({ username, password, willTopic }: Credentials): Promise<Identity | Refusal> {
+    const principal = await this.#accounts.verify(password);
+    if (!principal) return BAD_CREDENTIALS;
+    if (isUdid(username)) return this.#device(principal, username);
+    if (!isOwnerId(username) || username !== principal.owner) return BAD_CREDENTIALS;
+    if (principal.scope === 'owner') return { ...principal, udid: undefined };
+
+    const will = willTopic === undefined ? undefined : readTopic(willTopic);
+    const told = will && 'udid' in will && will.owner === principal.owner ? will.udid : undefined;
+    return told === undefined ? { ...principal, udid: undefined } : this.#device(principal, told);
+  }
+
+  async #device(principal: Omit<Identity, 'udid'>, udid: string): Promise<Identity | Refusal> {
+    return (await this.#registry.admit(principal.owner, udid)) ? { ...principal, udid } : NOT_ADMITTED;
+  }
+
+  async #slowDown(username: string): Promise<void> {
+    const tooMany = await this.#failures.consume(username.slice(0, 128)).then(
+      () => false,
+      () => true,
+    );
+    if (!tooMany || this.#waiting >= MAX_WAITING) return;
+    this.#waiting++;
+    try {
+      await delay(PENALTY_MS, undefined, { ref: false });
+    } finally {
+      this.#waiting--;
+    }
+  }
+}
