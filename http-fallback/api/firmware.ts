@@ -1,0 +1,84 @@
+import { FirmwireError } from '../../core/errors.js';
+import type { Firmware } from '../../core/firmware.js';
+import type { Catalog } from '../../core/services/catalog.js';
+import type { Publisher } from '../../core/services/publisher.js';
+import { FirmwareAnswer, FirmwareList, IdParams, PublishAnswer } from './schemas.js';
+import type { ApiScope } from './scope.js';
+import { receiveUpload } from './upload.js';
+
+export interface FirmwareApiParts {
+  readonly catalog: Catalog;
+  readonly publisher: Publisher;
+  /** Bytes that all files of an upload may have together. */
+  readonly maxUploadBytes: number;
+}
+
+const tags = ['firmware'];
+
+/** What an owner is shown of a firmware. */
+const show = ({ owner: _owner, chip: _chip, format: _format, ...firmware }: Firmware) => ({
+  ...firmware,
+  platform: firmware.platform ?? null,
+  udid: firmware.udid ?? null,
+  envHash: firmware.envHash ?? null,
+  notes: firmware.notes ?? null,
+  tags: [...firmware.tags],
+  files: [...firmware.files],
+  createdAt: new Date(firmware.createdAt).toISOString(),
+});
+
+/** `/api/v1/firmware`. */
+export function firmwareApi(scope: ApiScope, { catalog, publisher, maxUploadBytes }: FirmwareApiParts): void {
+  scope.get(
+    '/firmware',
+    { schema: { tags, summary: 'Your firmware, oldest first', response: { 200: FirmwareList } } },
+    async ({ principal }) => ({ firmware: (await catalog.list(principal.owner)).map(show) }),
+  );
+
+  scope.get(
+    '/firmware/:id',
+    { schema: { tags, summary: 'One firmware', params: IdParams, response: { 200: FirmwareAnswer } } },
+    async ({ principal, params }) => {
+      const firmware = await catalog.get(principal.owner, params.id);
+      if (!firmware) throw new FirmwireError('firmware_not_found');
+      return { firmware: show(firmware) };
+    },
+  );
+
+  scope.post(
+    '/firmware',
+    {
+      schema: {
+        tags,
+        summary: 'Publish firmware and tell every device it concerns',
+        description:
+          'Fields before files: version, platform and/or udid, notes, envHash, tags (comma separated), ' +
+          'rollout (all-at-once or none), then one or more "file". Answers once the bytes are safe on disk; ' +
+          '201 if it is new, 200 if exactly this had been published before.',
+        consumes: ['multipart/form-data'],
+        response: { 200: PublishAnswer, 201: PublishAnswer },
+      },
+    },
+    async (request, reply) => {
+      const { fields, files } = await receiveUpload(request, publisher, maxUploadBytes);
+      const published = await publisher.publish(request.principal.owner, fields, files);
+      const { firmware, created, offered, asked } = published;
+      return reply.code(created ? 201 : 200).send({ firmware: show(firmware), offered, asked });
+    },
+  );
+
+  scope.delete(
+    '/firmware/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Withdraw firmware: its offers and questions vanish, its tokens die',
+        params: IdParams,
+      },
+    },
+    async ({ principal, params }, reply) => {
+      await publisher.withdraw(principal.owner, params.id);
+      return reply.code(204).send();
+    },
+  );
+}

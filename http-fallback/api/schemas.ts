@@ -1,0 +1,161 @@
+/** What the owner API takes and gives: one schema for validation, types and the page at /api/docs. */
+import { Type } from 'typebox';
+import { VERSION_PATTERN } from '../../core/version.js';
+
+const Nullable = <T extends ReturnType<typeof Type.String> | ReturnType<typeof Type.Number>>(schema: T) =>
+  Type.Union([schema, Type.Null()]);
+
+export const Failure = Type.Object({
+  error: Type.Object({
+    code: Type.String({ description: 'A stable name; see docs/errors.md' }),
+    message: Type.String(),
+  }),
+});
+
+export const DeviceSchema = Type.Object({
+  udid: Type.String(),
+  alias: Type.String(),
+  mac: Nullable(Type.String()),
+  platform: Nullable(Type.String()),
+  version: Nullable(Type.String()),
+  autoUpdate: Type.Boolean(),
+  online: Type.Boolean({ description: 'Connected over MQTT now' }),
+  lastSeen: Type.String({ format: 'date-time' }),
+  createdAt: Type.String({ format: 'date-time' }),
+  tags: Type.Array(Type.String()),
+  status: Nullable(Type.String()),
+  rssi: Nullable(Type.String()),
+  update: Type.Union([
+    Type.Object({
+      state: Type.String({
+        description:
+          'offered, asked, approved, declined, downloading, downloaded, installed, failed or withdrawn',
+      }),
+      version: Type.String(),
+      firmware: Type.String(),
+      progress: Type.Number({ description: 'Percent of the body that has left for the device' }),
+      error: Nullable(Type.String({ description: "The updater's own text" })),
+      attempts: Type.Number(),
+      since: Type.String({ format: 'date-time' }),
+    }),
+    Type.Null(),
+  ]),
+  why: Type.Object({
+    reason: Type.String({ description: 'A stable name; see docs/reasons.md' }),
+    sentence: Type.String({ description: 'The same for a person' }),
+  }),
+});
+
+export const DeviceAnswer = Type.Object({ device: DeviceSchema });
+
+export const DeviceList = Type.Object({
+  devices: Type.Array(DeviceSchema),
+  next: Type.Optional(Type.String({ description: 'Give as "after" for the next page' })),
+});
+
+export const PageQuery = Type.Object({
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+  after: Type.Optional(Type.String({ maxLength: 64 })),
+});
+
+export const UdidParams = Type.Object({ udid: Type.String() });
+export const IdParams = Type.Object({ id: Type.String() });
+export const NidParams = Type.Object({ nid: Type.String() });
+
+const Tag = Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,64}$' });
+
+export const DevicePatchBody = Type.Object(
+  {
+    alias: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+    autoUpdate: Type.Optional(Type.Boolean()),
+    tags: Type.Optional(Type.Array(Tag, { maxItems: 32, uniqueItems: true })),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+
+export const OrderBody = Type.Object(
+  { firmware: Type.Optional(Type.String()), forced: Type.Optional(Type.Boolean()) },
+  { additionalProperties: false },
+);
+
+export const FirmwareSchema = Type.Object({
+  id: Type.String(),
+  version: Type.String(),
+  platform: Nullable(Type.String()),
+  udid: Nullable(Type.String()),
+  tags: Type.Array(Type.String()),
+  envHash: Nullable(Type.String()),
+  notes: Nullable(Type.String()),
+  rollout: Type.String(),
+  size: Type.Number({ description: 'Bytes a device receives' }),
+  sha256: Type.String(),
+  md5: Type.String(),
+  files: Type.Array(Type.Object({ name: Type.String(), size: Type.Number(), sha256: Type.String() })),
+  createdAt: Type.String({ format: 'date-time' }),
+});
+
+export const FirmwareAnswer = Type.Object({ firmware: FirmwareSchema });
+export const FirmwareList = Type.Object({ firmware: Type.Array(FirmwareSchema) });
+
+export const PublishAnswer = Type.Object({
+  firmware: FirmwareSchema,
+  offered: Type.Number({ description: 'Devices that were told at once' }),
+  asked: Type.Number({ description: 'Devices about which the owner has been asked' }),
+});
+
+const VersionText = Type.String({ pattern: VERSION_PATTERN });
+const PlatformText = Type.String({ pattern: '^[A-Za-z0-9_.-]{1,32}(:[A-Za-z0-9_.-]{1,32})?$' });
+
+/** The text fields of an upload; `tags` comma separated. */
+export const PublishForm = Type.Object(
+  {
+    version: VersionText,
+    platform: Type.Optional(PlatformText),
+    udid: Type.Optional(Type.String({ pattern: '^[0-9a-fA-F-]{36}$' })),
+    notes: Type.Optional(Type.String({ maxLength: 4096 })),
+    envHash: Type.Optional(Type.String({ maxLength: 128 })),
+    tags: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_.:, -]{0,1024}$' })),
+    rollout: Type.Optional(Type.Union([Type.Literal('all-at-once'), Type.Literal('none')])),
+  },
+  { additionalProperties: false },
+);
+
+export const ReplyBody = Type.Object(
+  {
+    response: Type.Union([Type.Boolean(), Type.Literal('later'), Type.Literal('yes'), Type.Literal('no')]),
+  },
+  { additionalProperties: false },
+);
+
+export const NoticeList = Type.Object({
+  notices: Type.Array(
+    Type.Object({
+      nid: Type.String(),
+      title: Type.String(),
+      body: Type.String(),
+      udid: Type.String(),
+      version: Type.String(),
+      installed: Type.String(),
+    }),
+  ),
+});
+
+const Scope = Type.Union([Type.Literal('device'), Type.Literal('owner')]);
+
+export const KeyBody = Type.Object(
+  { alias: Type.String({ minLength: 1, maxLength: 100 }), scope: Scope },
+  { additionalProperties: false },
+);
+
+export const KeySchema = Type.Object({
+  id: Type.String(),
+  alias: Type.String(),
+  scope: Scope,
+  createdAt: Type.String({ format: 'date-time' }),
+});
+
+export const KeyList = Type.Object({ keys: Type.Array(KeySchema) });
+
+export const NewKeyAnswer = Type.Object({
+  key: Type.Intersect([KeySchema, Type.Object({ secret: Type.String({ description: 'Shown once' }) })]),
+});

@@ -1,0 +1,96 @@
+import type { MultipartFile, MultipartValue } from '@fastify/multipart';
+import type { FastifyRequest } from 'fastify';
+import type { Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { FirmwireError } from '../../core/errors.js';
+import type { ArrivedFile, Publisher, PublishFields } from '../../core/services/publisher.js';
+import { readVersion } from '../../core/version.js';
+import { PublishForm } from './schemas.js';
+
+const MAX_FILES = 64;
+const form = Compile(PublishForm);
+
+/** What may come in one upload; the bytes of the files are bounded as they arrive. */
+const LIMITS = {
+  files: MAX_FILES,
+  fields: 16,
+  parts: MAX_FILES + 16,
+  fieldNameSize: 64,
+  fieldSize: 8192,
+  headerPairs: 32,
+};
+
+/**
+ * Reads an upload: fields first, then files, which go to disk as they arrive. If anything is wrong nothing is left behind.
+ * @throws FirmwireError `upload_invalid`, `field_invalid`, `image_empty`, `image_too_large`
+ */
+export async function receiveUpload(
+  request: FastifyRequest,
+  publisher: Publisher,
+  maxBytes: number,
+): Promise<{ fields: PublishFields; files: ArrivedFile[] }> {
+  if (!request.isMultipart()) throw new FirmwireError('upload_invalid');
+  const texts: Record<string, unknown> = {};
+  const files: ArrivedFile[] = [];
+  let fields: PublishFields | undefined;
+  let room = maxBytes;
+  try {
+    const limits = { ...LIMITS, fileSize: maxBytes + 1 };
+    for await (const part of request.parts({ limits, preservePath: true })) {
+      if (part.type === 'field') {
+        if (fields) throw new FirmwireError('upload_invalid', `${part.fieldname}: fields come before files`);
+        readField(part, texts);
+      } else {
+        fields ??= readFields(texts);
+        const file = await receiveFile(part, publisher, room);
+        files.push(file);
+        room -= file.blob.size;
+      }
+    }
+    fields ??= readFields(texts);
+    if (files.length === 0) throw new FirmwireError('field_invalid', 'file: at least one file is needed');
+    return { fields, files };
+  } catch (error) {
+    await Promise.all(files.map(({ blob }) => blob.discard()));
+    throw error;
+  }
+}
+
+function readField(part: MultipartValue, texts: Record<string, unknown>): void {
+  if (part.valueTruncated || part.fieldnameTruncated) {
+    throw new FirmwireError('field_invalid', `${part.fieldname.slice(0, 64)}: too long`);
+  }
+  // An empty field is a form's way to leave it out.
+  if (part.value !== '') texts[part.fieldname] = part.value;
+}
+
+function receiveFile(part: MultipartFile, publisher: Publisher, room: number): Promise<ArrivedFile> {
+  if (part.fieldname !== 'file')
+    throw new FirmwireError('upload_invalid', `${part.fieldname}: files are named "file"`);
+  return publisher.receive(part.filename || 'firmware.bin', part.file, room);
+}
+
+function readFields(texts: Record<string, unknown>): PublishFields {
+  if (!form.Check(texts)) {
+    const [first] = form.Errors(texts);
+    const where =
+      first?.instancePath.slice(1) || String(Object.values(first?.params ?? {}).flat()[0] ?? 'fields');
+    throw new FirmwireError('field_invalid', `${where}: ${first?.message ?? 'not allowed'}`);
+  }
+  const { version, platform, udid, notes, envHash, tags, rollout }: Static<typeof PublishForm> = texts;
+  if (!readVersion(version))
+    throw new FirmwireError('field_invalid', `version: ${version} contains no number to compare`);
+  if (platform === undefined && udid === undefined) {
+    throw new FirmwireError('field_invalid', 'platform: a platform or a udid is needed');
+  }
+  const listed = (tags ?? '').split(',').map((tag) => tag.trim());
+  return {
+    version,
+    platform,
+    udid,
+    notes,
+    envHash,
+    tags: [...new Set(listed.filter((tag) => tag !== ''))],
+    rollout: rollout ?? 'all-at-once',
+  };
+}

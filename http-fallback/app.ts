@@ -1,0 +1,65 @@
+import type { Socket } from 'node:net';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { FirmwireError } from '../core/errors.js';
+import type { Log } from '../core/ports.js';
+import { type ApiParts, apiRoutes } from './api/index.js';
+import { type DeviceRoutesParts, deviceRoutes } from './device/index.js';
+import { apiDocs } from './docs.js';
+import { apiFailure } from './failures.js';
+import { mqttOverWebSocket, type WebSocketParts } from './websocket.js';
+
+export interface AppParts {
+  readonly device: DeviceRoutesParts;
+  readonly api: ApiParts;
+  readonly webSocket: WebSocketParts;
+  /** What the server is doing: only an open one takes new work. */
+  readonly state: () => 'starting' | 'open' | 'draining';
+  readonly log: Log;
+  readonly maxBodyBytes: number;
+  /** The head of a request must have arrived within so many ms, and its body must not pause for longer. */
+  readonly requestMs: number;
+}
+
+/** Builds the HTTP side; it listens to nothing yet. */
+export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
+  const { log, state } = parts;
+  const app = Fastify({
+    bodyLimit: parts.maxBodyBytes,
+    // A limit on the whole request would cut slow uploads: the head is bounded, and so is silence.
+    connectionTimeout: parts.requestMs,
+    http: { headersTimeout: parts.requestMs, requestTimeout: 0, connectionsCheckingInterval: 5000 },
+    exposeHeadRoutes: false,
+    clientErrorHandler: answerBrokenRequest,
+    ajv: { customOptions: { coerceTypes: 'array', removeAdditional: false, allErrors: false } },
+  });
+  app.setErrorHandler(apiFailure(log));
+  app.setNotFoundHandler(() => {
+    throw new FirmwireError('not_found');
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    if (state() !== 'draining' || request.url === '/health') return;
+    reply.header('Connection', 'close').header('Retry-After', '5');
+    throw new FirmwireError('draining');
+  });
+  app.get('/health', { schema: { hide: true } }, async (_request, reply) => {
+    const now = state();
+    return reply.code(now === 'open' ? 200 : 503).send({ status: now === 'open' ? 'ok' : now });
+  });
+  await apiDocs(app);
+  await app.register(deviceRoutes, parts.device);
+  await app.register(apiRoutes, { ...parts.api, prefix: '/api/v1' });
+  await app.register(async (scope) => mqttOverWebSocket(scope, parts.webSocket));
+  return app;
+}
+
+/** Answers what is no HTTP at all, and lets pass what devices are known to send. */
+function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  // Devices send a stray CRLF after the body (wire.md 4); the answer is already on its way.
+  if (error.code === 'HPE_CLOSED_CONNECTION') return;
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const status = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+}

@@ -1,0 +1,19 @@
+import type { FastifyInstance } from 'fastify';
+import { isRecord } from '../../core/checkin.js';
+
+/** Bodies of devices arrive as text, whatever their Content-Type says: some send none, some a wrong one. */
+export function takeAnyBody(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+}
+
+/** The JSON object in a device's body, or undefined if there is none. */
+export function readObject(body: unknown): Record<string, unknown> | undefined {
+  if (typeof body !== 'string') return undefined;
+  try {
+    const value: unknown = JSON.parse(body);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

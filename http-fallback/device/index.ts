@@ -1,0 +1,57 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Log } from '../../core/ports.js';
+import { asFirmwireError } from '../failures.js';
+import { keyOf } from '../keys.js';
+import { HTTP_STATUS } from '../status.js';
+import type { Throttle } from '../throttle.js';
+import { readObject, takeAnyBody } from './body.js';
+import { downloadRoutes } from './download.js';
+import { type FirmwareRequestParts, firmwareRequestRoutes } from './firmware-request.js';
+import { type RegisterParts, registerRoutes } from './register.js';
+
+export interface DeviceRoutesParts extends RegisterParts, FirmwareRequestParts {
+  readonly throttle: Throttle;
+  readonly log: Log;
+}
+
+/** Everything devices use over HTTP (wire.md 4). Every answer closes its socket and is never chunked. */
+export async function deviceRoutes(scope: FastifyInstance, parts: DeviceRoutesParts): Promise<void> {
+  takeAnyBody(scope);
+  scope.addHook('onRequest', async (_request, reply) => {
+    reply.header('Connection', 'close');
+    // Head and body together should fit one small segment.
+    reply.raw.sendDate = false;
+  });
+  scope.setErrorHandler((error, request, reply) => fail(error, request, reply, parts));
+  registerRoutes(scope, parts);
+  firmwareRequestRoutes(scope, parts);
+  downloadRoutes(scope, parts.transmitter);
+}
+
+/** Answers a failure as it is, or 429 to whoever fails too often. */
+async function fail(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { throttle, log }: DeviceRoutesParts,
+): Promise<FastifyReply> {
+  const { code } = asFirmwireError(error, log);
+  const wait = code === 'internal' ? undefined : await throttle.failed(request.ip, subjectsOf(request));
+  if (wait !== undefined) reply.header('Retry-After', wait);
+  const told = wait === undefined ? code : 'throttled';
+  return reply
+    .code(HTTP_STATUS[told])
+    .type('application/json')
+    .send(JSON.stringify({ success: false, response: told }));
+}
+
+/** What the request named: its token, its key, its device. */
+function subjectsOf(request: FastifyRequest): string[] {
+  const body = readObject(request.body) ?? {};
+  const inner = (body['registration'] ?? body) as Record<string, unknown>;
+  const { ott } = request.query as Record<string, unknown>;
+  const named = [ott, keyOf(request), inner?.['udid'], inner?.['mac'], inner?.['ott']];
+  return named
+    .filter((value): value is string => typeof value === 'string' && value !== '')
+    .map((v) => v.slice(0, 256));
+}

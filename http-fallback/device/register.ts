@@ -1,0 +1,78 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { isOwnerId, type Principal } from '../../core/account.js';
+import { type CheckIn, readCheckIn, registrationOf } from '../../core/checkin.js';
+import type { Device } from '../../core/device.js';
+import { FirmwireError } from '../../core/errors.js';
+import { cancelPayload, okPayload, plainUpdatePayload, updatePayload } from '../../core/payload.js';
+import type { Clock } from '../../core/ports.js';
+import type { Accounts } from '../../core/services/accounts.js';
+import type { Desk } from '../../core/services/desk.js';
+import type { Records } from '../../core/services/records.js';
+import type { Registry } from '../../core/services/registry.js';
+import { cancelTold } from '../../core/update.js';
+import { keyOf } from '../keys.js';
+import { readObject } from './body.js';
+
+export interface RegisterParts {
+  readonly accounts: Accounts;
+  readonly registry: Registry;
+  readonly records: Records;
+  readonly desk: Desk;
+  readonly clock: Clock;
+}
+
+/** `POST /device/register`: the check-in over HTTP (wire.md 4). It always gets its answer, an offer with a new token. */
+export function registerRoutes(scope: FastifyInstance, parts: RegisterParts): void {
+  scope.post('/device/register', async (request, reply) => {
+    const facts = factsOf(request.body);
+    const principal = await principalOf(request, facts, parts.accounts);
+    const device = await parts.registry.register(principal.owner, facts);
+    return reply.type('application/json').send(await answer(device, facts, parts));
+  });
+}
+
+function factsOf(body: unknown): CheckIn {
+  if (typeof body !== 'string' || body.trim() === '') throw new FirmwireError('no_body');
+  const registration = registrationOf(readObject(body));
+  if (!registration) throw new FirmwireError('request_invalid');
+  return readCheckIn(registration);
+}
+
+/** Who checks in; an owner named in the body must be the key's. The text received is never echoed. */
+async function principalOf(request: FastifyRequest, facts: CheckIn, accounts: Accounts): Promise<Principal> {
+  const key = keyOf(request);
+  if (key === undefined) throw new FirmwireError('authentication_error');
+  if (facts.owner !== undefined && !isOwnerId(facts.owner)) throw new FirmwireError('invalid owner');
+  const principal = await accounts.verify(key);
+  if (!principal) throw new FirmwireError('apikey_not_found');
+  if (facts.owner !== undefined && facts.owner !== principal.owner) {
+    throw new FirmwireError(
+      (await accounts.isOwner(facts.owner)) ? 'owner_found_but_no_key' : 'invalid owner',
+    );
+  }
+  return principal;
+}
+
+async function answer(
+  device: Device,
+  { fcid }: CheckIn,
+  { desk, records, clock }: RegisterParts,
+): Promise<string> {
+  // HTTP cannot interrupt itself: nothing holds this offer back, and it is told by the answer.
+  const outcome = await desk.consider(device.udid, { heldBackUntil: () => undefined, tell: async () => {} });
+  const { udid } = device;
+  if (outcome?.offer) {
+    const { version, token } = outcome.offer;
+    return fcid === undefined
+      ? plainUpdatePayload(udid, version, token)
+      : updatePayload(udid, version, token);
+  }
+  const { update } = (await records.get(udid)) ?? device;
+  if (update?.cancelOwed && fcid === undefined) {
+    await records.change(udid, (known) =>
+      known.update ? { ...known, update: cancelTold(known.update) } : known,
+    );
+    return cancelPayload(udid, update.version);
+  }
+  return okPayload(outcome?.device ?? device, clock.now());
+}

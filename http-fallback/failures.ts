@@ -1,0 +1,46 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { type ErrorCode, FirmwireError } from '../core/errors.js';
+import type { Log } from '../core/ports.js';
+import { HTTP_STATUS } from './status.js';
+
+/** What Fastify's own errors are called by us; everything it does not name is a bad request or ours to answer for. */
+const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_VALIDATION: 'field_invalid',
+  FST_INVALID_MULTIPART_CONTENT_TYPE: 'upload_invalid',
+  FST_PARTS_LIMIT: 'upload_invalid',
+  FST_FILES_LIMIT: 'upload_invalid',
+  FST_FIELDS_LIMIT: 'upload_invalid',
+  FST_PROTO_VIOLATION: 'upload_invalid',
+  FST_REQ_FILE_TOO_LARGE: 'image_too_large',
+  FST_ERR_NOT_FOUND: 'not_found',
+};
+
+/** Makes a failure ours: what we do not know becomes `internal`, told to the log and not to the client. */
+export function asFirmwireError(error: unknown, log: Log): FirmwireError {
+  if (error instanceof FirmwireError) return error;
+  const { code, statusCode, message } = error as Partial<FastifyError>;
+  const known = code === undefined ? undefined : FASTIFY_CODES[code];
+  if (known === 'field_invalid') return new FirmwireError(known, message);
+  if (known) return new FirmwireError(known);
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new FirmwireError('body_invalid');
+  log.error({ err: error }, 'a request failed');
+  return new FirmwireError('internal');
+}
+
+/** Answers a device: an honest status and `{"success":false,"response":"<code>"}` (wire.md 4). */
+export const deviceFailure =
+  (log: Log) =>
+  async (error: unknown, _request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const { code } = asFirmwireError(error, log);
+    await reply.code(HTTP_STATUS[code]).send({ success: false, response: code });
+  };
+
+/** Answers an owner: `{"error":{"code","message"}}`. */
+export const apiFailure =
+  (log: Log) =>
+  async (error: unknown, _request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const { code, message } = asFirmwireError(error, log);
+    await reply.code(HTTP_STATUS[code]).send({ error: { code, message } });
+  };

@@ -1,0 +1,26 @@
+import type { FastifyRequest } from 'fastify';
+import type { Principal } from '../core/account.js';
+import { FirmwireError } from '../core/errors.js';
+import type { Accounts } from '../core/services/accounts.js';
+
+const BEARER = /^Bearer +(\S+)$/i;
+
+/** The API key of a request: the header `Authentication` of THiNX devices, or `Authorization: Bearer` (RFC 6750). */
+export function keyOf(request: FastifyRequest): string | undefined {
+  const { authentication, authorization } = request.headers;
+  const plain = Array.isArray(authentication) ? authentication[0] : authentication;
+  const key = plain?.trim() || BEARER.exec(authorization ?? '')?.[1];
+  return key === '' ? undefined : key;
+}
+
+/**
+ * The owner who is speaking.
+ * @throws FirmwireError `unauthorized`; `forbidden` for a device key
+ */
+export async function ownerOf(request: FastifyRequest, accounts: Accounts): Promise<Principal> {
+  const key = keyOf(request);
+  const principal = key === undefined ? undefined : await accounts.verify(key);
+  if (!principal) throw new FirmwireError('unauthorized');
+  if (principal.scope !== 'owner') throw new FirmwireError('forbidden');
+  return principal;
+}
