@@ -34,11 +34,17 @@ const DEFAULT_TOPIC_LEVELS = 20;
 const notAuthorized = (returnCode: number, message: string): AuthenticateError =>
   Object.assign(new Error(message), { returnCode });
 
+/** What an attached broker can be asked. */
+export interface Attached {
+  /** Resolves when the plugins are done with everything that has happened so far. */
+  settled(): Promise<void>;
+}
+
 /**
  * Makes plugins the law of an Aedes broker: fills its single-slot hooks, wraps its persistence, listens to its events.
  * Works on our own broker and on somebody else's, before its first client.
  */
-export function attach(broker: Aedes, plugins: readonly Plugin[], options: AttachOptions): void {
+export function attach(broker: Aedes, plugins: readonly Plugin[], options: AttachOptions): Attached {
   const { log, maxTopicLevels = DEFAULT_TOPIC_LEVELS } = options;
   const hooks = new Hooks(plugins, log, options.hookMs);
   const sessions = new WeakMap<Client, AedesSession>();
@@ -173,4 +179,6 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
   broker.on('unsubscribe', (filters, client) => {
     for (const filter of filters) sessions.get(client)?.unsubscribed(filter);
   });
+
+  return { settled: () => hooks.settled() };
 }

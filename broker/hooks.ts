@@ -30,6 +30,7 @@ export class Hooks {
   readonly #plugins: readonly Plugin[];
   readonly #log: Log;
   readonly #deadlineMs: number;
+  readonly #reactions = new Set<Promise<void>>();
 
   constructor(plugins: readonly Plugin[], log: Log, deadlineMs: number) {
     this.#plugins = plugins;
@@ -95,6 +96,11 @@ export class Hooks {
     this.#tell('published', (plugin) => plugin.published?.(session, message));
   }
 
+  /** Resolves when every reaction that has begun is over. */
+  async settled(): Promise<void> {
+    while (this.#reactions.size > 0) await Promise.all(this.#reactions);
+  }
+
   /** True if some plugin wants to see messages before they are acknowledged. */
   get watchesPublishing(): boolean {
     return this.#plugins.some((plugin) => plugin.publishing !== undefined);
@@ -140,11 +146,20 @@ export class Hooks {
     for (const plugin of this.#plugins) {
       try {
         const done = telling(plugin);
-        if (isPromise(done)) done.catch((error: unknown) => this.#failed(plugin, hook, error));
+        if (isPromise(done)) this.#follow(plugin, hook, done);
       } catch (error) {
         this.#failed(plugin, hook, error);
       }
     }
+  }
+
+  #follow(plugin: Plugin, hook: string, done: Promise<unknown>): void {
+    const reaction = done.then(
+      () => {},
+      (error: unknown) => this.#failed(plugin, hook, error),
+    );
+    this.#reactions.add(reaction);
+    void reaction.finally(() => this.#reactions.delete(reaction));
   }
 
   #failed(plugin: Plugin, hook: string, err: unknown): void {

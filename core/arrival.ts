@@ -1,5 +1,5 @@
 import { type CheckIn, updaterError } from './checkin.js';
-import { cleanAlias, type Device, generateAlias } from './device.js';
+import { type Device, generateAlias } from './device.js';
 import { attemptFailed, errorNoted, handedOver, installed, type Update } from './update.js';
 import { sameVersion } from './version.js';
 
@@ -21,12 +21,20 @@ export function newDevice(owner: string, udid: string, facts: CheckIn, now: numb
     lon: facts.lon,
     freeSpace: undefined,
     autoUpdate: facts.autoUpdate ?? false,
+    introduced: Object.keys(facts).length > 0,
     tags: [],
     createdAt: now,
     lastSeen: now,
     declined: [],
     update: undefined,
   };
+}
+
+/** The alias of a device that has only a generated one: its own, or one made of what it tells now, the first time. */
+function firstAlias(device: Device, facts: CheckIn): string {
+  if (facts.alias !== undefined) return facts.alias;
+  if (device.introduced) return device.alias;
+  return generateAlias(facts.platform, facts.mac, device.udid);
 }
 
 /** What becomes of the update when the device reports this version. */
@@ -62,11 +70,12 @@ export function arrived(device: Device, facts: CheckIn, handed: boolean, now: nu
   if (update && error !== undefined) update = afterError(update, error, now);
 
   const generated = device.alias === generateAlias(device.platform, device.mac, device.udid);
+  const alias = generated ? firstAlias(device, facts) : device.alias;
   const versionChanged = facts.version !== undefined && facts.version !== device.version;
   return {
     ...device,
     mac: facts.mac ?? device.mac,
-    alias: (generated && facts.alias && cleanAlias(facts.alias)) || device.alias,
+    alias,
     platform: facts.platform ?? device.platform,
     version: facts.version ?? device.version,
     firmware: facts.firmware ?? device.firmware,
@@ -77,6 +86,9 @@ export function arrived(device: Device, facts: CheckIn, handed: boolean, now: nu
     lat: facts.lat ?? device.lat,
     lon: facts.lon ?? device.lon,
     freeSpace: versionChanged ? undefined : device.freeSpace,
+    // The build's own wish counts once; later the owner's setting wins.
+    autoUpdate: device.introduced ? device.autoUpdate : (facts.autoUpdate ?? device.autoUpdate),
+    introduced: true,
     lastSeen: now,
     update,
   };

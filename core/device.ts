@@ -21,6 +21,8 @@ export interface Device {
   /** Free space for an update in bytes, as its updater reported with the last download. */
   readonly freeSpace: number | undefined;
   readonly autoUpdate: boolean;
+  /** False while all that is known of it is its UDID: it connected, and has not checked in. */
+  readonly introduced: boolean;
   readonly tags: readonly string[];
   readonly createdAt: number;
   readonly lastSeen: number;

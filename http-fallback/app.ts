@@ -29,6 +29,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     connectionTimeout: parts.requestMs,
     http: { headersTimeout: parts.requestMs, requestTimeout: 0, connectionsCheckingInterval: 5000 },
     exposeHeadRoutes: false,
+    // Who closes the app has waited for the downloads that may finish.
+    forceCloseConnections: true,
     clientErrorHandler: answerBrokenRequest,
     ajv: { customOptions: { coerceTypes: 'array', removeAdditional: false, allErrors: false } },
   });

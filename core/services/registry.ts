@@ -117,7 +117,9 @@ export class Registry {
       );
     }
     const device = await this.#records.change(udid, (known) =>
-      known.owner === owner ? { ...known, ...patch } : known,
+      known.owner === owner
+        ? { ...known, ...patch, introduced: known.introduced || patch.autoUpdate !== undefined }
+        : known,
     );
     if (!device) throw new FirmwireError('no_such_device');
     await this.#records.flushed();

@@ -29,6 +29,7 @@ export const aDevice = (change: Partial<Device> = {}): Device => ({
   lon: undefined,
   freeSpace: undefined,
   autoUpdate: false,
+  introduced: true,
   tags: [],
   createdAt: NOW - 24 * HOUR,
   lastSeen: NOW - MINUTE,

@@ -1,0 +1,48 @@
+import type { Database, Key } from 'lmdb';
+import { type Guard, MAX_ID_CHARS } from './table.js';
+
+type Part = string | number;
+/** What an entry is sorted by, in this order, and last the id of the record it leads to. */
+type Entry = [...Part[], string];
+
+/** Above every string and number in LMDB's order of keys. */
+const LAST = Uint8Array.of(0xff);
+
+const tooLong = (part: Part): boolean => typeof part === 'string' && part.length > MAX_ID_CHARS;
+
+/** A secondary index: ids of records, sorted by what stands before them in the key. */
+export class SortedIndex {
+  constructor(
+    private readonly db: Database<true, Key>,
+    private readonly guard: Guard,
+  ) {}
+
+  /** Only within `Environment.write`. */
+  add(entry: Entry): void {
+    void this.db.put(entry, true);
+  }
+
+  /** Only within `Environment.write`. Harmless if there is no such entry. */
+  remove(entry: Entry): void {
+    void this.db.remove(entry);
+  }
+
+  /** The ids of the entries that begin with these parts, at most `limit`, those after the id `after`. */
+  under(parts: readonly Part[], limit = Number.POSITIVE_INFINITY, after?: string): string[] {
+    if (parts.some(tooLong)) return [];
+    const end = [...parts, LAST];
+    if (after === undefined) return this.ids([...parts], end, limit, false);
+    return this.ids([...parts, after.slice(0, MAX_ID_CHARS)], end, limit, true);
+  }
+
+  /** The ids of the entries whose first part, a number, is at most this one; the smallest first. */
+  upTo(most: number, limit: number): string[] {
+    return this.ids([0], [most, LAST], limit, false);
+  }
+
+  private ids(start: Key, end: Key, limit: number, exclusiveStart: boolean): string[] {
+    this.guard();
+    const keys = this.db.getKeys({ start, end, limit, exclusiveStart });
+    return Array.from(keys, (key) => String(Array.isArray(key) ? key.at(-1) : key));
+  }
+}

@@ -1,0 +1,76 @@
+import { stat } from 'node:fs/promises';
+import { type Command, Option } from 'commander';
+import type { Published } from '../client/api.js';
+import { print } from '../client/io.js';
+import type { Publication } from '../client/upload.js';
+import type { Cli } from './context.js';
+import { UsageError } from './failures.js';
+import { connect, type ServerOptions, withServerOptions } from './server.js';
+import { count, printJson, size } from './text.js';
+import { uploadBar } from './upload-bar.js';
+
+interface PublishOptions extends ServerOptions, Omit<Publication, 'files' | 'tags'> {
+  readonly tags?: string;
+}
+
+async function checkFiles(files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    const facts = await stat(file).catch(() => undefined);
+    if (!facts) throw new UsageError(`${file}: there is no such file`);
+    if (!facts.isFile()) throw new UsageError(`${file} is not a file`);
+  }
+}
+
+function publicationOf(files: readonly string[], options: PublishOptions): Publication {
+  const { version, platform, udid, notes, envHash, tags, rollout } = options;
+  if (platform === undefined && udid === undefined)
+    throw new UsageError('for which devices? Name --platform, --udid or both');
+  return {
+    files,
+    version,
+    ...(platform !== undefined && { platform }),
+    ...(udid !== undefined && { udid }),
+    ...(notes !== undefined && { notes }),
+    ...(envHash !== undefined && { envHash }),
+    ...(tags !== undefined && { tags: tags.split(',').map((tag) => tag.trim()) }),
+    ...(rollout !== undefined && { rollout }),
+  };
+}
+
+function summary({ firmware, offered, asked }: Published): string {
+  const target = [firmware.platform, firmware.udid].filter((part) => part != null).join(' ');
+  const fate = `offered to ${count(offered, 'device')}, asked about ${asked}`;
+  return `Published ${firmware.version} for ${target} as ${firmware.id} (${size(firmware.size)}): ${fate}.`;
+}
+
+/** `firmwire publish` */
+export function addPublish(program: Command, cli: Cli): void {
+  withServerOptions(
+    program
+      .command('publish')
+      .description('publish firmware; devices that may have it are told at once')
+      .argument('<files...>', 'the image, or several files for platforms that take files')
+      .requiredOption('--version <version>', 'the version of the firmware')
+      .option('--platform <platform>', 'for devices of this platform, such as arduino:esp8266')
+      .option('--udid <udid>', 'for this device only')
+      .option('--notes <text>', 'what the owner is told about it')
+      .option('--env-hash <hash>', 'the hash of the build environment')
+      .option('--tags <tags>', 'only for devices with all of these tags, comma separated')
+      .addOption(
+        new Option('--rollout <rollout>', 'whom to offer it to by itself').choices(['all-at-once', 'none']),
+      ),
+  ).action(async (files: string[], options: PublishOptions) => {
+    const publication = publicationOf(files, options);
+    await checkFiles(files);
+    const api = await connect(cli, options);
+    const bar = uploadBar(cli.err, !options.json);
+    try {
+      const published = await api.publish(publication, bar.moved, cli.interrupt());
+      bar.end();
+      if (options.json) printJson(cli.out, published);
+      else print(cli.out, summary(published));
+    } finally {
+      bar.end();
+    }
+  });
+}

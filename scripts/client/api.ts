@@ -1,0 +1,149 @@
+import { ApiError } from './errors.js';
+import type {
+  DeviceChange,
+  DevicePage,
+  DeviceView,
+  FirmwareView,
+  KeyScope,
+  KeyView,
+  NewKey,
+  NoticeResponse,
+} from './model.js';
+import { fetchTransport, type Transport } from './transport.js';
+import { type Publication, prepareUpload, type UploadProgress } from './upload.js';
+
+/** What publishing brought about: how many devices were told at once, and about how many the owner was asked. */
+export interface Published {
+  readonly firmware: FirmwareView;
+  readonly offered: number;
+  readonly asked: number;
+}
+
+/** Which part of the devices to fetch: at most `limit` of them, after the one where the page before ended. */
+export interface PageRequest {
+  readonly limit?: number;
+  readonly after?: string;
+}
+
+/** Which update to send to a device; without `firmware` the newest, with `forced` past version order. */
+export interface UpdateOrder {
+  readonly firmware?: string;
+  readonly forced?: boolean;
+}
+
+/**
+ * The owner API, typed. Every method throws ApiError for a refusal and for a server that does not answer.
+ * What the server sends is trusted to have the shape it documents; only the outermost member is checked.
+ */
+export class Api {
+  readonly #call: Transport;
+
+  constructor(transport: Transport) {
+    this.#call = transport;
+  }
+
+  /** One page of devices. */
+  async devicePage(request: PageRequest = {}): Promise<DevicePage> {
+    const query = new URLSearchParams();
+    if (request.limit !== undefined) query.set('limit', String(request.limit));
+    if (request.after !== undefined) query.set('after', request.after);
+    const suffix = query.size > 0 ? `?${query}` : '';
+    const body = await this.#call({ method: 'GET', path: `/api/v1/devices${suffix}` });
+    const devices = member<readonly DeviceView[]>(body, 'devices');
+    return typeof body['next'] === 'string' ? { devices, next: body['next'] } : { devices };
+  }
+
+  /** All devices, page after page. */
+  async *devices(pageSize?: number): AsyncGenerator<DeviceView> {
+    let request: PageRequest | undefined = pageSize === undefined ? {} : { limit: pageSize };
+    while (request) {
+      const page: DevicePage = await this.devicePage(request);
+      yield* page.devices;
+      request = page.next === undefined ? undefined : { ...request, after: page.next };
+    }
+  }
+
+  /** One device. */
+  async device(udid: string): Promise<DeviceView> {
+    return member(await this.#call({ method: 'GET', path: devicePath(udid) }), 'device');
+  }
+
+  /** Changes a device and returns it as it is now. */
+  async changeDevice(udid: string, change: DeviceChange): Promise<DeviceView> {
+    return member(await this.#call({ method: 'PATCH', path: devicePath(udid), json: change }), 'device');
+  }
+
+  /** Forgets a device. */
+  async deleteDevice(udid: string): Promise<void> {
+    await this.#call({ method: 'DELETE', path: devicePath(udid) });
+  }
+
+  /** Sends one device an update now; the call itself is the consent. Returns the device as it is now. */
+  async updateDevice(udid: string, order: UpdateOrder = {}): Promise<DeviceView> {
+    const path = `${devicePath(udid)}/update`;
+    return member(await this.#call({ method: 'POST', path, json: order }), 'device');
+  }
+
+  /** All published firmware. */
+  async firmware(): Promise<readonly FirmwareView[]> {
+    return member(await this.#call({ method: 'GET', path: '/api/v1/firmware' }), 'firmware');
+  }
+
+  /** Publishes firmware, streamed from disk. Also throws ClientError if a file cannot be read. */
+  async publish(
+    publication: Publication,
+    onProgress?: UploadProgress,
+    signal?: AbortSignal,
+  ): Promise<Published> {
+    const stream = await prepareUpload(publication, onProgress);
+    const body = await this.#call({
+      method: 'POST',
+      path: '/api/v1/firmware',
+      stream,
+      ...(signal && { signal }),
+    });
+    return {
+      firmware: member(body, 'firmware'),
+      offered: member(body, 'offered'),
+      asked: member(body, 'asked'),
+    };
+  }
+
+  /** Withdraws firmware: its offers and questions vanish, its tokens die. */
+  async withdraw(id: string): Promise<void> {
+    await this.#call({ method: 'DELETE', path: `/api/v1/firmware/${encodeURIComponent(id)}` });
+  }
+
+  /** Answers the open question `nid`, which is the device's UDID. */
+  async reply(nid: string, response: NoticeResponse): Promise<void> {
+    const path = `/api/v1/notices/${encodeURIComponent(nid)}/reply`;
+    await this.#call({ method: 'POST', path, json: { response } });
+  }
+
+  /** All keys, without their secrets. */
+  async keys(): Promise<readonly KeyView[]> {
+    return member(await this.#call({ method: 'GET', path: '/api/v1/keys' }), 'keys');
+  }
+
+  /** Makes a key; its secret is in this answer and nowhere else. */
+  async addKey(alias: string, scope: KeyScope): Promise<NewKey> {
+    return member(await this.#call({ method: 'POST', path: '/api/v1/keys', json: { alias, scope } }), 'key');
+  }
+
+  /** Revokes a key and ends the sessions opened with it. */
+  async revokeKey(id: string): Promise<void> {
+    await this.#call({ method: 'DELETE', path: `/api/v1/keys/${encodeURIComponent(id)}` });
+  }
+}
+
+/** The API of a server, spoken to with an owner key. `httpUrl` has no path. */
+export const createApi = (httpUrl: string, ownerKey: string): Api =>
+  new Api(fetchTransport(httpUrl, ownerKey));
+
+const devicePath = (udid: string): string => `/api/v1/devices/${encodeURIComponent(udid)}`;
+
+function member<T>(body: Record<string, unknown>, name: string): T {
+  const value = body[name];
+  if (value === undefined) throw new ApiError(200, 'bad_answer', `The answer has no "${name}".`);
+  return value as T;
+}

@@ -1,0 +1,49 @@
+/** The owner API's nouns as they come over HTTP. Sizes are bytes. */
+import type { DeviceView } from '../../core/view.js';
+
+/** A device as its owner sees it. */
+export type { DeviceView } from '../../core/view.js';
+
+/** Published firmware. */
+export interface FirmwareView {
+  readonly id: string;
+  readonly version: string;
+  readonly platform?: string;
+  readonly udid?: string;
+  readonly size: number;
+  readonly sha256: string;
+  readonly md5: string;
+  readonly files: readonly { readonly name: string; readonly size: number; readonly sha256: string }[];
+}
+
+/** An API key without its secret. */
+export interface KeyView {
+  readonly id: string;
+  readonly alias: string;
+  readonly scope: KeyScope;
+  readonly createdAt: string;
+}
+
+/** A new API key; the secret is shown this one time. */
+export interface NewKey extends KeyView {
+  readonly secret: string;
+}
+
+/** `device`: check-in, tokens, MQTT as a device; `owner`: everything. */
+export type KeyScope = 'device' | 'owner';
+
+/** What an owner may change of a device; what is left out stays. */
+export interface DeviceChange {
+  readonly autoUpdate?: boolean;
+  readonly alias?: string;
+  readonly tags?: readonly string[];
+}
+
+/** What an owner answers to a question: approve this version, decline this version, ask again later. */
+export type NoticeResponse = true | false | 'later';
+
+/** One page of devices; `next` is where the following one begins, absent on the last. */
+export interface DevicePage {
+  readonly devices: readonly DeviceView[];
+  readonly next?: string;
+}

@@ -1,0 +1,54 @@
+import Type from 'typebox';
+
+/**
+ * The kinds of values a setting can have. The `description` of each ends the sentence "must be ...", so that
+ * what is checked and what a person is told stand in one place.
+ */
+
+/** A day. Longer timers make no sense here, and Node fires any of more than 24.8 days at once. */
+const LONGEST_SECONDS = 86_400;
+
+/** A whole number within bounds, both included. */
+export const whole = (byDefault: number, minimum: number, maximum: number) =>
+  Type.Integer({
+    default: byDefault,
+    minimum,
+    maximum,
+    description: `a whole number from ${minimum} to ${maximum}`,
+  });
+
+/** A TCP port to listen on; 0 is any free one. */
+export const port = (byDefault: number) => whole(byDefault, 0, 65_535);
+
+/** A time span above zero, fractions allowed. */
+export const span = (byDefault: number, maximum = LONGEST_SECONDS) =>
+  Type.Number({
+    default: byDefault,
+    exclusiveMinimum: 0,
+    maximum,
+    description: `a number above 0 and up to ${maximum}`,
+  });
+
+/** A time span that may also be zero, fractions allowed. */
+export const spanOrNone = (byDefault: number) =>
+  Type.Number({
+    default: byDefault,
+    minimum: 0,
+    maximum: LONGEST_SECONDS,
+    description: `a number from 0 to ${LONGEST_SECONDS}`,
+  });
+
+/** Text that is not empty. */
+export const text = (byDefault: string) =>
+  Type.String({ default: byDefault, minLength: 1, description: 'a text that is not empty' });
+
+/** One of a few words. */
+export const oneOf = <const Words extends string[]>(byDefault: Words[number], words: [...Words]) =>
+  Type.Enum(words, { default: byDefault, description: `one of ${words.join(', ')}` });
+
+/** Web origins as browsers send them: no path, no slash at the end, or they would never match. */
+export const origins = () =>
+  Type.Array(Type.String({ pattern: '^https?://[^/\\s]+$' }), {
+    default: [],
+    description: 'a list of origins such as https://fleet.example (no path, no slash at the end)',
+  });

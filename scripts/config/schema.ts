@@ -1,0 +1,70 @@
+import Type, { type Static } from 'typebox';
+import { oneOf, origins, port, span, spanOrNone, text, whole } from './kinds.js';
+
+const GIB = 1_073_741_824;
+const HOURS_OF_A_YEAR = 8_760;
+/** What the length field of an MQTT packet can say (MQTT 3.1.1, 2.2.3). */
+const MQTT_LONGEST_PACKET = 268_435_455;
+
+const group = <Properties extends Type.TProperties>(properties: Properties) =>
+  Type.Object(properties, { additionalProperties: false });
+
+/** Every setting, what it may be and its default. What each is for stands in config.yaml. */
+export const SettingsSchema = group({
+  data: text('./data'),
+  mqtt: group({
+    host: text('::'),
+    port: port(1883),
+    connectSeconds: span(10),
+    maxConnectBytes: whole(1024, 256, 65_536),
+    maxPacketBytes: whole(65_536, 256, MQTT_LONGEST_PACKET),
+    drainSeconds: span(2),
+    hookSeconds: span(5),
+  }),
+  http: group({
+    host: text('::'),
+    port: port(7442),
+    maxUploadBytes: whole(16_777_216, 1, GIB),
+    maxBodyBytes: whole(16_384, 1024, GIB),
+    allowedOrigins: origins(),
+    requestSeconds: span(30),
+  }),
+  log: group({
+    level: oneOf('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+  }),
+  devices: group({
+    admission: oneOf('open', ['open', 'closed']),
+  }),
+  offers: group({
+    settleSeconds: spanOrNone(1.5),
+    freshSeconds: spanOrNone(60),
+    maxAttempts: whole(3, 1, 100),
+    retrySeconds: spanOrNone(60),
+  }),
+  notices: group({
+    postponeHours: span(24, HOURS_OF_A_YEAR),
+  }),
+  downloads: group({
+    idleSeconds: span(60),
+    cacheBytes: whole(67_108_864, 0, 64 * GIB),
+  }),
+  throttle: group({
+    tokenFailuresPerMinute: whole(30, 1, 1_000_000),
+    addressFailuresPerMinute: whole(3000, 1, 1_000_000),
+    loginFailuresPerMinute: whole(30, 1, 1_000_000),
+  }),
+  shutdown: group({
+    drainSeconds: spanOrNone(30),
+  }),
+  housekeeping: group({
+    sweepSeconds: span(30),
+  }),
+});
+
+/** A complete, checked configuration. */
+export type Settings = Static<typeof SettingsSchema>;
+
+/** Any part of the settings, at any depth. Lists are replaced as a whole. */
+export type DeepPartial<T> = T extends readonly unknown[] | string | number
+  ? T
+  : { readonly [K in keyof T]?: DeepPartial<T[K]> };

@@ -1,0 +1,29 @@
+import { once } from 'node:events';
+import pino from 'pino';
+import type { Settings } from './config/schema.js';
+import { startFirmwire } from './server/firmwire.js';
+import { credentialsPath } from './server/state-files.js';
+
+/** Runs the server until SIGTERM or SIGINT. A second signal ends it at once. */
+export async function serve(settings: Settings): Promise<void> {
+  const log = pino({ level: settings.log.level }, pino.destination(2));
+  // A mistake in handling one client must not end the service for all others.
+  process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled rejection'));
+  const server = await startFirmwire(settings, log);
+  const say = (line: string): boolean => process.stdout.write(`${line}\n`);
+  say(
+    `Firmwire is ready: MQTT on port ${server.mqttPort}, HTTP on port ${server.httpPort}, MQTT over WebSocket at /mqtt.`,
+  );
+  if (server.firstOwner) {
+    say(
+      `The first owner's keys are in ${credentialsPath(settings.data)}; the commands below read them by themselves.`,
+    );
+    say('Next, in another terminal:');
+    say('  npx firmwire simulate --devices 5 --platform arduino:esp8266 --version 1.0.0 --auto-update');
+    say('  npx firmwire publish FILE --version 1.1.0 --platform arduino:esp8266');
+  }
+  const signal = await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  log.info({ signal: signal[0] }, 'shutting down');
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => process.exit(1));
+  await server.close();
+}

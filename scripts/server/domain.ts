@@ -1,0 +1,81 @@
+import AsyncLock from 'async-lock';
+import type { BlobStore, Clock, Log, Outbox, Presence, Stores } from '../../core/ports.js';
+import { Accounts } from '../../core/services/accounts.js';
+import { Announcer } from '../../core/services/announcer.js';
+import { Catalog } from '../../core/services/catalog.js';
+import { Consent } from '../../core/services/consent.js';
+import type { ConversationParts } from '../../core/services/conversation.js';
+import { Conversations } from '../../core/services/conversations.js';
+import { Desk } from '../../core/services/desk.js';
+import { Downloads } from '../../core/services/downloads.js';
+import { Housekeeping } from '../../core/services/housekeeping.js';
+import { OwnerFeed } from '../../core/services/owner-feed.js';
+import { Publisher } from '../../core/services/publisher.js';
+import { Records } from '../../core/services/records.js';
+import { Registry } from '../../core/services/registry.js';
+import { Transfers } from '../../core/services/transfers.js';
+import type { Settings } from '../config/schema.js';
+
+const SECOND = 1000;
+const HOUR = 3600 * SECOND;
+
+/** What the domain needs from outside. */
+export interface World {
+  readonly settings: Settings;
+  readonly stores: Stores;
+  readonly blobs: BlobStore;
+  readonly outbox: Outbox;
+  readonly presence: Presence;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onKeyRevoked: (owner: string, keyId: string) => void;
+}
+
+export type Domain = ReturnType<typeof buildDomain>;
+
+/** Builds the services of the domain, lowest first. */
+export function buildDomain({ settings, stores, blobs, outbox, presence, clock, log, onKeyRevoked }: World) {
+  const { devices, tokens } = stores;
+  const policy = { maxAttempts: settings.offers.maxAttempts, retryMs: settings.offers.retrySeconds * SECOND };
+  const timing = {
+    settleMs: settings.offers.settleSeconds * SECOND,
+    freshMs: settings.offers.freshSeconds * SECOND,
+  };
+  const lock = new AsyncLock({ maxPending: Number.POSITIVE_INFINITY });
+  const transfers = new Transfers();
+  const conversations = new Conversations();
+  const catalog = new Catalog(stores.firmware);
+  const feed = new OwnerFeed({ outbox, catalog, presence, transfers, clock, policy });
+  const records = new Records(devices, feed);
+  const { admission } = settings.devices;
+  const registry = new Registry({ devices, tokens, records, feed, transfers, clock, admission });
+  const desk = new Desk({ catalog, records, tokens, transfers, clock, policy, lock });
+  const announcer = new Announcer(devices, desk, conversations);
+  const postponeMs = settings.notices.postponeHours * HOUR;
+  const conversation: ConversationParts = { desk, registry, transfers, clock, timing, log };
+  return {
+    accounts: new Accounts(stores.accounts, clock, onKeyRevoked),
+    announcer,
+    catalog,
+    consent: new Consent({ records, feed, clock, lock, postponeMs }),
+    conversation,
+    conversations,
+    desk,
+    downloads: new Downloads({ tokens, catalog, records, feed, transfers, clock }),
+    feed,
+    housekeeping: new Housekeeping({
+      accounts: stores.accounts,
+      devices,
+      tokens,
+      catalog,
+      blobs,
+      announcer,
+      clock,
+      log,
+    }),
+    publisher: new Publisher({ catalog, blobs, devices, desk, announcer, feed, clock, lock }),
+    records,
+    registry,
+    transfers,
+  };
+}

@@ -1,0 +1,56 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type EmbeddedStores, openEmbedded } from '../../broker/storage/embedded/index.js';
+import { describeAccountStore } from './account-store.js';
+import { describeDueDevices } from './device-due.js';
+import { describeDeviceStore } from './device-store.js';
+import { describeFirmwareStore } from './firmware-store.js';
+import type { Open } from './harness.js';
+import { describeRetainedStore } from './retained-store.js';
+import { describeTokenStore } from './token-store.js';
+
+const NAME = 'embedded';
+
+/** Opens a new directory twice. */
+const opening =
+  <T>(pick: (stores: EmbeddedStores) => T): Open<T> =>
+  async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'firmwire-embedded-'));
+    const stores = await openEmbedded(dir);
+    const others = await openEmbedded(dir);
+    return {
+      store: pick(stores),
+      other: pick(others),
+      close: async () => {
+        await others.close();
+        await stores.close();
+        await rm(dir, { recursive: true });
+      },
+    };
+  };
+
+describeAccountStore(
+  NAME,
+  opening(({ accounts }) => accounts),
+);
+describeDeviceStore(
+  NAME,
+  opening(({ devices }) => devices),
+);
+describeDueDevices(
+  NAME,
+  opening(({ devices }) => devices),
+);
+describeFirmwareStore(
+  NAME,
+  opening(({ firmware }) => firmware),
+);
+describeTokenStore(
+  NAME,
+  opening(({ tokens }) => tokens),
+);
+describeRetainedStore(
+  NAME,
+  opening(({ retained }) => retained),
+);

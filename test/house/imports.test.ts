@@ -1,0 +1,89 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join, posix, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');
+
+/** What each folder may import from besides itself; the picture in docs/architecture.md. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  broker: ['core'],
+  plugins: ['broker', 'core'],
+  'http-fallback': ['core'],
+  scripts: ['http-fallback', 'plugins', 'broker', 'core'],
+};
+
+/** Packages that only one folder knows. */
+const HOME: Readonly<Record<string, RegExp>> = {
+  aedes: /^(broker|scripts)\//,
+  lmdb: /^broker\/storage\//,
+  fastify: /^(http-fallback|scripts\/server)\//,
+  ioredis: /^broker\/storage\//,
+  commander: /^scripts\//,
+  mqtt: /^scripts\//,
+};
+
+/** Only programs touch the process; a library that reads argv or env surprises whoever embeds it. */
+const PROCESS = /\bprocess\.(argv|env|exit|exitCode|on|once|stdout|stderr|kill)\b/;
+
+interface Source {
+  readonly path: string;
+  readonly text: string;
+  readonly imports: readonly string[];
+}
+
+async function sourcesOf(folder: string): Promise<Source[]> {
+  const entries = await readdir(join(ROOT, folder), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.ts'));
+  return Promise.all(
+    files.map(async (entry) => {
+      const path = relative(ROOT, join(entry.parentPath, entry.name)).split(sep).join('/');
+      const text = await readFile(join(ROOT, path), 'utf8');
+      const imports = [...text.matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(([, target = '']) => target);
+      return { path, text, imports };
+    }),
+  );
+}
+
+const folderOf = (path: string): string => path.split('/')[0] ?? '';
+
+describe('the house', () => {
+  let sources: Source[];
+
+  before(async () => {
+    sources = (await Promise.all(Object.keys(MAY_IMPORT).map(sourcesOf))).flat();
+    expect(sources.length).to.be.greaterThan(50);
+  });
+
+  it('imports go down only, and siblings never import each other', () => {
+    const wrong = sources.flatMap(({ path, imports }) =>
+      imports
+        .filter((target) => target.startsWith('.'))
+        .map((target) => posix.join(posix.dirname(path), target))
+        .filter((target) => folderOf(target) !== folderOf(path))
+        .filter((target) => !MAY_IMPORT[folderOf(path)]?.includes(folderOf(target)))
+        .map((target) => `${path} -> ${target}`),
+    );
+    expect(wrong).to.deep.equal([]);
+  });
+
+  it('keeps each technology in its own folder', () => {
+    const wrong = sources.flatMap(({ path, imports }) =>
+      imports
+        .filter((target) => HOME[target] && !HOME[target].test(path))
+        .map((target) => `${path} -> ${target}`),
+    );
+    expect(wrong).to.deep.equal([]);
+  });
+
+  it('touches the process in scripts/ only', () => {
+    const wrong = sources.filter(({ path, text }) => folderOf(path) !== 'scripts' && PROCESS.test(text));
+    expect(wrong.map(({ path }) => path)).to.deep.equal([]);
+  });
+
+  it('keeps files short enough to be about one thing', () => {
+    const long = sources.filter(({ text }) => text.split('\n').length > 300);
+    expect(long.map(({ path }) => path)).to.deep.equal([]);
+  });
+});

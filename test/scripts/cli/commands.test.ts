@@ -1,0 +1,264 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { DeviceView } from '../../../scripts/client/model.js';
+import { runFirmwire, TinyServer } from './harness.js';
+
+const DEVICE: DeviceView = {
+  udid: '6a5e1f2c-0000-4000-8000-000000000001',
+  alias: 'hall',
+  mac: '5CCF7F1A2B3C',
+  platform: 'arduino:esp8266',
+  version: '1.0.0',
+  autoUpdate: false,
+  online: true,
+  lastSeen: '2026-11-23T11:40:00.000Z',
+  createdAt: '2026-11-22T11:40:00.000Z',
+  tags: ['ground-floor'],
+  status: null,
+  rssi: null,
+  update: {
+    state: 'downloading',
+    version: '1.1.0',
+    firmware: 'f1',
+    progress: 40,
+    error: null,
+    attempts: 0,
+    since: '2026-11-23T11:39:00.000Z',
+  },
+  why: { reason: 'downloading', sentence: 'It is downloading 1.1.0.' },
+};
+const SECOND: DeviceView = {
+  ...DEVICE,
+  udid: '6a5e1f2c-0000-4000-8000-000000000002',
+  alias: 'cellar',
+  platform: null,
+  version: null,
+  online: false,
+  update: null,
+  why: { reason: 'platform_unknown', sentence: 'Its platform is not known.' },
+};
+const FIRMWARE = {
+  id: 'f1',
+  version: '1.1.0',
+  platform: 'arduino:esp8266',
+  udid: null,
+  size: 456_000,
+  sha256: 'ab',
+  md5: 'cd',
+  files: [{ name: 'app.bin', size: 456_000, sha256: 'ab' }],
+};
+const KEY = { id: 'k1', alias: 'bench', scope: 'device', createdAt: '2026-11-23T11:40:00.000Z' };
+
+describe('command line: commands', () => {
+  let data: string;
+  let server: TinyServer;
+  let port: number;
+
+  beforeEach(async () => {
+    server = new TinyServer();
+    port = await server.start();
+    data = await mkdtemp(join(tmpdir(), 'firmwire-cli-'));
+    const credentials = { owner: 'o', ownerKey: 'the-owner-key', deviceKey: 'd' };
+    await writeFile(join(data, 'credentials.json'), JSON.stringify(credentials));
+    await writeFile(join(data, 'runtime.json'), JSON.stringify({ pid: 1, mqttPort: 1, httpPort: port }));
+  });
+  afterEach(async () => {
+    await server.stop();
+    await rm(data, { recursive: true });
+  });
+
+  /** Runs a command that has to succeed and returns what it printed. */
+  async function output(...args: string[]): Promise<string> {
+    const { exitCode, out, err } = await runFirmwire([...args, '--data', data]);
+    expect(err).to.equal('');
+    expect(exitCode).to.equal(0);
+    return out;
+  }
+  /** As `output` with `--json`, parsed: stdout holds JSON and nothing else. */
+  const json = async (...args: string[]): Promise<unknown> => JSON.parse(await output(...args, '--json'));
+  const lastCall = () => server.seen.at(-1);
+
+  describe('devices', () => {
+    beforeEach(() => {
+      server.answers = {
+        'GET /api/v1/devices?limit=500': [200, { devices: [DEVICE], next: 'n' }],
+        'GET /api/v1/devices?limit=500&after=n': [200, { devices: [SECOND] }],
+        [`GET /api/v1/devices/${DEVICE.udid}`]: [200, { device: DEVICE }],
+      };
+    });
+
+    it('lists the devices of all pages, with the key of the owner', async () => {
+      const [header, first, second, ...rest] = (await output('devices')).split('\n');
+      expect(header).to.match(/^ALIAS +UDID +PLATFORM +VERSION +ONLINE +UPDATE +WHY$/);
+      expect(first).to.match(
+        /^hall +6a5e.*1 +arduino:esp8266 +1\.0\.0 +yes +downloading 40% +It is downloading/,
+      );
+      expect(second).to.match(/^cellar +6a5e.*2 +- +- +no +- +Its platform is not known\.$/);
+      expect(rest).to.deep.equal(['']);
+      expect(header?.indexOf('WHY')).to.equal(first?.indexOf('It is'));
+      expect(lastCall()?.key).to.equal('Bearer the-owner-key');
+    });
+
+    it('prints all pages as one JSON object', async () => {
+      expect(await json('devices')).to.deep.equal({ devices: [DEVICE, SECOND] });
+    });
+
+    it('tells about one device', async () => {
+      const lines = (await output('devices', DEVICE.udid)).split('\n');
+      expect(lines).to.include('tags            ground-floor');
+      expect(lines).to.include('last seen       2026-11-23 11:40 UTC');
+      expect(lines).to.include('why             It is downloading 1.1.0.');
+      expect(await json('devices', DEVICE.udid)).to.deep.equal({ device: DEVICE });
+    });
+
+    it('says so when there are none', async () => {
+      server.answers = { 'GET /api/v1/devices?limit=500': [200, { devices: [] }] };
+      expect(await output('devices')).to.equal('No devices yet.\n');
+      expect(await json('devices')).to.deep.equal({ devices: [] });
+    });
+  });
+
+  describe('firmware', () => {
+    it('lists what is published', async () => {
+      server.answers = { 'GET /api/v1/firmware': [200, { firmware: [FIRMWARE] }] };
+      const [header, row] = (await output('firmware')).split('\n');
+      expect(header).to.match(/^ID +VERSION +PLATFORM +UDID +SIZE +FILES$/);
+      expect(row).to.match(/^f1 +1\.1\.0 +arduino:esp8266 +- +446 KiB +app\.bin$/);
+      expect(await json('firmware')).to.deep.equal({ firmware: [FIRMWARE] });
+    });
+
+    it('is withdrawn', async () => {
+      server.answers = { 'DELETE /api/v1/firmware/f%2F1': [204] };
+      expect(await output('withdraw', 'f/1')).to.equal('Withdrew f/1.\n');
+      expect(await json('withdraw', 'f/1')).to.deep.equal({ id: 'f/1' });
+    });
+  });
+
+  describe('publish', () => {
+    const published = { firmware: FIRMWARE, offered: 1, asked: 2 };
+    let image: string;
+    const args = () => ['publish', image, '--version', '1.1.0', '--platform', 'arduino:esp8266'];
+
+    beforeEach(async () => {
+      server.answers = { 'POST /api/v1/firmware': [201, published] };
+      image = join(data, 'app.bin');
+      await writeFile(image, 'the image');
+    });
+
+    it('sends the fields before the file and tells the outcome', async () => {
+      const options = [
+        '--notes',
+        'n',
+        '--env-hash',
+        'e',
+        '--tags',
+        'a, b',
+        '--rollout',
+        'none',
+        '--udid',
+        'u',
+      ];
+      expect(await output(...args(), ...options)).to.equal(
+        'Published 1.1.0 for arduino:esp8266 as f1 (446 KiB): offered to 1 device, asked about 2.\n',
+      );
+      const body = lastCall()?.body ?? '';
+      const names = [...body.matchAll(/ name="([^"]+)"/g)].map(([, name]) => name);
+      expect(names).to.have.members([
+        'version',
+        'platform',
+        'udid',
+        'notes',
+        'envHash',
+        'tags',
+        'rollout',
+        'file',
+      ]);
+      expect(names.at(-1)).to.equal('file');
+      expect(body)
+        .to.match(/name="tags"\s+a,b\s/)
+        .and.to.include('the image');
+      expect(body).to.match(/name="rollout"\s+none\s/);
+    });
+
+    it('leaves out what was not said', async () => {
+      await output(...args());
+      expect(lastCall()?.body).not.to.match(/name="(udid|notes|envHash|tags|rollout)"/);
+    });
+
+    it('prints the answer of the server as JSON', async () => {
+      expect(await json(...args())).to.deep.equal(published);
+    });
+
+    it('shows a bar where a person is looking, but none next to JSON', async () => {
+      const seen = await runFirmwire([...args(), '--data', data], { isTTY: true });
+      expect(seen.err).to.include('uploading [');
+      const quiet = await runFirmwire([...args(), '--data', data, '--json'], { isTTY: true });
+      expect(quiet.err).to.equal('');
+    });
+
+    it('passes on why the server refuses', async () => {
+      const error = { code: 'image_refused', message: 'The first byte is 0xEA.' };
+      server.answers = { 'POST /api/v1/firmware': [422, { error }] };
+      const { exitCode, out, err } = await runFirmwire([...args(), '--data', data]);
+      expect([exitCode, out, err]).to.deep.equal([1, '', 'firmwire: The first byte is 0xEA.\n']);
+    });
+
+    it('can be interrupted', async () => {
+      const { exitCode, err } = await runFirmwire([...args(), '--data', data], {
+        signal: AbortSignal.abort(),
+      });
+      expect([exitCode, err]).to.deep.equal([130, 'firmwire: interrupted\n']);
+    });
+  });
+
+  describe('update and answers', () => {
+    it('orders the newest update for a device', async () => {
+      server.answers = { 'POST /api/v1/devices/u1/update': [200, { device: DEVICE }] };
+      expect(await output('update', 'u1')).to.equal('hall (u1): It is downloading 1.1.0.\n');
+      expect(lastCall()?.body).to.equal('{}');
+    });
+
+    it('orders a certain one past version order', async () => {
+      server.answers = { 'POST /api/v1/devices/u1/update': [200, { device: DEVICE }] };
+      expect(await json('update', 'u1', '--firmware', 'f1', '--forced')).to.deep.equal({ device: DEVICE });
+      expect(lastCall()?.body).to.equal('{"firmware":"f1","forced":true}');
+    });
+
+    for (const [command, response] of [
+      ['approve', true],
+      ['decline', false],
+      ['later', 'later'],
+    ] as const)
+      it(`${command} answers the open question of the device`, async () => {
+        server.answers = { 'POST /api/v1/notices/u1/reply': [200, {}] };
+        expect(await output(command, 'u1')).to.match(/ the update of u1\.\n$/);
+        expect(lastCall()?.body).to.equal(JSON.stringify({ response }));
+        expect(await json(command, 'u1')).to.deep.equal({ udid: 'u1', response });
+      });
+  });
+
+  describe('keys', () => {
+    it('shows a new key once, on a line of its own', async () => {
+      server.answers = { 'POST /api/v1/keys': [201, { key: { ...KEY, secret: 's3cret' } }] };
+      expect((await output('key', 'add', '--alias', 'bench', '--scope', 'device')).split('\n')[1]).to.equal(
+        's3cret',
+      );
+      expect(lastCall()?.body).to.equal('{"alias":"bench","scope":"device"}');
+    });
+
+    it('lists keys', async () => {
+      server.answers = { 'GET /api/v1/keys': [200, { keys: [KEY] }] };
+      expect((await output('key', 'list')).split('\n')[1]).to.match(
+        /^k1 +bench +device +2026-11-23 11:40 UTC$/,
+      );
+      expect(await json('key', 'list')).to.deep.equal({ keys: [KEY] });
+    });
+
+    it('revokes a key', async () => {
+      server.answers = { 'DELETE /api/v1/keys/k1': [204] };
+      expect(await output('key', 'revoke', 'k1')).to.equal('Revoked k1.\n');
+    });
+  });
+});

@@ -1,0 +1,76 @@
+import { expect } from 'chai';
+import { settingKeys, variableName } from '../../../scripts/config/keys.js';
+import { defaultSettings, loadSettings } from '../../../scripts/config/load.js';
+import type { Settings } from '../../../scripts/config/schema.js';
+
+/** A value for every setting that differs from its default, as one writes it into the environment. */
+const OTHER: Readonly<Record<string, [text: string, value: unknown]>> = {
+  data: ['/srv/firmwire', '/srv/firmwire'],
+  'mqtt.host': ['127.0.0.1', '127.0.0.1'],
+  'mqtt.port': ['0', 0],
+  'mqtt.connectSeconds': ['2.5', 2.5],
+  'mqtt.maxConnectBytes': ['2048', 2048],
+  'mqtt.maxPacketBytes': ['4096', 4096],
+  'mqtt.drainSeconds': ['.5', 0.5],
+  'mqtt.hookSeconds': ['1', 1],
+  'http.host': ['::1', '::1'],
+  'http.port': ['8080', 8080],
+  'http.maxUploadBytes': ['1000', 1000],
+  'http.maxBodyBytes': ['2000', 2000],
+  'http.allowedOrigins': [
+    'https://a.example, http://b.example:81',
+    ['https://a.example', 'http://b.example:81'],
+  ],
+  'http.requestSeconds': ['0.25', 0.25],
+  'log.level': ['silent', 'silent'],
+  'devices.admission': ['closed', 'closed'],
+  'offers.settleSeconds': ['0', 0],
+  'offers.freshSeconds': ['1', 1],
+  'offers.maxAttempts': ['5', 5],
+  'offers.retrySeconds': ['0.1', 0.1],
+  'notices.postponeHours': ['0.5', 0.5],
+  'downloads.idleSeconds': ['3', 3],
+  'downloads.cacheBytes': ['0', 0],
+  'throttle.tokenFailuresPerMinute': ['1', 1],
+  'throttle.addressFailuresPerMinute': ['2', 2],
+  'throttle.loginFailuresPerMinute': ['3', 3],
+  'shutdown.drainSeconds': ['0', 0],
+  'housekeeping.sweepSeconds': ['7', 7],
+};
+
+const at = (settings: Settings, path: string): unknown =>
+  path.split('.').reduce<unknown>((tree, name) => Reflect.get(Object(tree), name), settings);
+
+describe('config: environment', () => {
+  it('derives the documented names', () => {
+    expect(variableName('data')).to.equal('FIRMWIRE_DATA');
+    expect(variableName('mqtt.port')).to.equal('FIRMWIRE_MQTT_PORT');
+    expect(variableName('http.maxUploadBytes')).to.equal('FIRMWIRE_HTTP_MAX_UPLOAD_BYTES');
+  });
+
+  it('has another value to try for every setting', () => {
+    expect(settingKeys().map(({ path }) => path)).to.have.members(Object.keys(OTHER));
+  });
+
+  for (const { path, variable } of settingKeys()) {
+    it(`${variable} sets ${path} and nothing else`, async () => {
+      const [text, value] = OTHER[path] ?? ['', undefined];
+      const settings = await loadSettings({ env: { [variable]: text } });
+      expect(at(settings, path)).to.deep.equal(value);
+      expect(at(defaultSettings(), path)).not.to.deep.equal(value);
+      const others = settingKeys().filter((key) => key.path !== path);
+      for (const other of others)
+        expect(at(settings, other.path), other.path).to.deep.equal(at(defaultSettings(), other.path));
+    });
+  }
+
+  it('reads an empty list from an empty text', async () => {
+    const settings = await loadSettings({ env: { FIRMWIRE_HTTP_ALLOWED_ORIGINS: '' } });
+    expect(settings.http.allowedOrigins).to.deep.equal([]);
+  });
+
+  it('leaves other variables alone', async () => {
+    const settings = await loadSettings({ env: { PATH: '/bin', MQTT_PORT: 'x', FIRMWIRE_DATA: undefined } });
+    expect(settings).to.deep.equal(defaultSettings());
+  });
+});
