@@ -11,7 +11,10 @@ const read = (path: string): Promise<string> =>
 
 /** Code and status of every row of a table. */
 const rows = (text: string): [string, number][] =>
-  [...text.matchAll(/^\| `([^`]+)` \| (\d{3}) \|/gm)].map(([, code = '', status]) => [code, Number(status)]);
+  [...text.matchAll(/^\| `([^`]+)` +\| (\d{3}) +\|/gm)].map(([, code = '', status]) => [
+    code,
+    Number(status),
+  ]);
 
 describe('the docs', () => {
   it('docs/errors.md lists every error code with its status, and no other', async () => {
@@ -32,7 +35,7 @@ describe('the docs', () => {
         ([, r = '']) => r,
       );
     const reasons = [...union(decide, 'Reason'), ...union(why, 'WhyReason')];
-    const listed = [...(await read('docs/reasons.md')).matchAll(/^\| `(\w+)` \|/gm)].map(
+    const listed = [...(await read('docs/reasons.md')).matchAll(/^\| `(\w+)` +\|/gm)].map(
       ([, reason]) => reason,
     );
     expect(reasons).to.have.length.greaterThan(15);
@@ -57,7 +60,7 @@ describe('the docs', () => {
   });
 
   it('docs/api.md lists every call of the API, and no other', async () => {
-    const listed = [...(await read('docs/api.md')).matchAll(/^\| `([A-Z]+ \/api\/v1[^`]*)` \|/gm)].map(
+    const listed = [...(await read('docs/api.md')).matchAll(/^\| `([A-Z]+ \/api\/v1[^`]*)` +\|/gm)].map(
       ([, call]) => call,
     );
     const app = Fastify();
