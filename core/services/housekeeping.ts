@@ -1,6 +1,7 @@
 import type { AccountStore, BlobStore, Clock, DeviceStore, Log, TokenStore } from '../ports.js';
 import type { Announcer } from './announcer.js';
 import type { Catalog } from './catalog.js';
+import type { Registry } from './registry.js';
 
 /** How much one round does at most; the rest waits for the next round. */
 const ROUND = 1000;
@@ -37,14 +38,31 @@ export class Housekeeping {
   }
 
   /**
-   * Repairs what a crash may have cut in two: bytes that nobody points to go, and every device is looked at, so that
-   * questions that were not yet asked are asked and those that became moot are closed.
+   * Removes bytes that nobody points to, after a crash. To be called before anything is published: bytes are kept
+   * a moment before the record that points to them.
    */
-  async recover(): Promise<void> {
-    const { accounts, announcer, blobs, catalog, log } = this.#parts;
+  async removeOrphans(): Promise<void> {
+    const { blobs, catalog, log } = this.#parts;
     const removed = await blobs.clean((sha256) => catalog.isUsed(sha256));
     if (removed > 0) log.info({ removed }, 'removed firmware bytes that nothing points to');
-    for await (const { id } of accounts.owners()) await announcer.reconsiderAll(id, () => !this.#stopped);
+  }
+
+  /**
+   * Looks at every device, after a crash: transfers that were completed and not noted are noted, questions that were
+   * not yet asked are asked, and those that became moot are closed.
+   */
+  async recover(): Promise<void> {
+    const { accounts, announcer, registry } = this.#parts;
+    for await (const { id } of accounts.owners()) {
+      await announcer.each(
+        id,
+        () => !this.#stopped,
+        async ({ udid }) => {
+          await registry.noteCompleted(udid);
+          await announcer.reconsider(udid);
+        },
+      );
+    }
   }
 }
 
@@ -55,6 +73,7 @@ interface Parts {
   readonly catalog: Catalog;
   readonly blobs: BlobStore;
   readonly announcer: Announcer;
+  readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Log;
 }

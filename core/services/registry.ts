@@ -4,6 +4,7 @@ import type { CheckIn } from '../checkin.js';
 import { cleanAlias, type Device } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import type { Clock, DeviceStore, TokenStore } from '../ports.js';
+import { handedOver } from '../update.js';
 import type { OwnerFeed } from './owner-feed.js';
 import type { Records } from './records.js';
 import type { Transfers } from './transfers.js';
@@ -81,12 +82,9 @@ export class Registry {
 
   /** Takes in a check-in of a known device; undefined if it is no longer known. */
   async checkIn(udid: string, facts: CheckIn): Promise<Device | undefined> {
-    const { update } = (await this.#devices.get(udid)) ?? {};
-    // A transfer that was completed and not counted: the server stopped in between.
-    const token = update?.token === undefined ? undefined : await this.#tokens.get(update.token);
-    const handed = token?.completedAt !== undefined;
+    const completed = await this.#completedToken(udid);
     const device = await this.#records.change(udid, (known) =>
-      arrived(known, facts, handed, this.#clock.now()),
+      arrived(known, facts, awaitsNote(known, completed), this.#clock.now()),
     );
     if (device)
       this.#feed.deviceEvent(
@@ -95,6 +93,22 @@ export class Registry {
         device.version === undefined ? {} : { version: device.version },
       );
     return device;
+  }
+
+  /** Notes a transfer that was completed just before the server stopped, so that it can prove an installation. */
+  async noteCompleted(udid: string): Promise<void> {
+    const completed = await this.#completedToken(udid);
+    if (completed === undefined) return;
+    await this.#records.change(udid, (known) =>
+      known.update && awaitsNote(known, completed) ? { ...known, update: handedOver(known.update) } : known,
+    );
+  }
+
+  /** The token of the device's update, if it has been completed and that was not noted: the server stopped in between. */
+  async #completedToken(udid: string): Promise<string | undefined> {
+    const { update } = (await this.#devices.get(udid)) ?? {};
+    const token = update?.token === undefined ? undefined : await this.#tokens.get(update.token);
+    return token?.completedAt === undefined ? undefined : token.hash;
   }
 
   /** Notes that a device came or went, and tells its owner. */
@@ -147,3 +161,7 @@ export class Registry {
     return device;
   }
 }
+
+/** True while the device's update still waits for this completed token to be noted. */
+const awaitsNote = (device: Device, completed: string | undefined): boolean =>
+  completed !== undefined && device.update?.token === completed;

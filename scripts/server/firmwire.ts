@@ -90,6 +90,8 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
       await outbox.drained();
     });
 
+    const crashed = await endedBadly(settings.data);
+    if (crashed) await domain.housekeeping.removeOrphans();
     const server = new Running(settings, domain);
     undo.push(() => domain.housekeeping.stop());
     const app = await appOf(settings, { domain, stores, blobs, broker, sessions, log, server });
@@ -102,12 +104,11 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     if (listener) undo.push(() => listener.close());
     const mqttPort = await listener?.listen(settings.mqtt.port, settings.mqtt.host);
 
-    const crashed = await endedBadly(settings.data);
     await writeRuntime(settings.data, { pid: process.pid, mqttPort: mqttPort ?? 0, httpPort });
     undo.push(() => removeRuntime(settings.data));
-    if (crashed) await domain.housekeeping.recover();
     domain.housekeeping.start(settings.housekeeping.sweepSeconds * SECOND);
     server.state = 'open';
+    if (crashed) domain.housekeeping.recover().catch((err: unknown) => log.error({ err }, 'recovery failed'));
     return { mqttPort, httpPort, firstOwner, close: () => server.close(listener, unwind) };
   } catch (error) {
     await unwind();
