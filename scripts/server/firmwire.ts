@@ -66,7 +66,9 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     if (!ownBroker) undo.push(() => closeBroker(broker));
 
     const sessions = new Sessions();
-    const outbox = new BrokerOutbox(broker, log);
+    // On a broker of somebody's own, their program may listen without a session.
+    const isHeard = (owner: string): boolean => ownBroker !== undefined || sessions.isHeard(owner);
+    const outbox = new BrokerOutbox(broker, log, isHeard);
     const domain = buildDomain({
       settings,
       stores,
