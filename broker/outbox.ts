@@ -8,15 +8,19 @@ import type { Log, Outbox } from '../core/ports.js';
 export class BrokerOutbox implements Outbox {
   readonly #broker: Aedes;
   readonly #log: Log;
+  readonly isHeard: (owner: string) => boolean;
   readonly #queues = new Map<string, Promise<void>>();
   #counter = 0;
 
-  constructor(broker: Aedes, log: Log) {
+  /** @param isHeard false: nobody listens to this owner's messages, and nobody will get them later */
+  constructor(broker: Aedes, log: Log, isHeard: (owner: string) => boolean) {
     this.#broker = broker;
     this.#log = log;
+    this.isHeard = isHeard;
   }
 
   toOwner(owner: string, topic: string, payload: string, retain: boolean): void {
+    if (!this.isHeard(owner)) return;
     const last = this.#queues.get(owner) ?? Promise.resolve();
     const next = last.then(() => this.#publish(owner, topic, payload, retain));
     this.#queues.set(owner, next);

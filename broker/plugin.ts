@@ -19,6 +19,8 @@ export interface Identity extends Principal {
 export interface Session {
   readonly clientId: string;
   readonly identity: Identity;
+  /** True if the broker keeps messages for it while it is away (MQTT 3.1.1, 3.1.2.4: clean session 0). */
+  readonly persistent: boolean;
   /** False once the connection is gone. */
   readonly open: boolean;
   /** The QoS granted for the session's subscription to this topic, or undefined if it has none. */

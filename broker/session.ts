@@ -27,6 +27,10 @@ export class AedesSession implements Session {
     this.#pushId = pushId;
   }
 
+  get persistent(): boolean {
+    return !this.#client.clean;
+  }
+
   get identity(): Identity {
     return this.#identity;
   }

@@ -132,6 +132,8 @@ export interface BlobStore {
 
 /** Where messages to owners leave. A message may be lost: what is owed stands in the stores. */
 export interface Outbox {
+  /** False if nobody hears what is told to this owner, now or later: it need not be put together. */
+  isHeard(owner: string): boolean;
   /** Publishes on a topic of the owner, QoS 1, in the order of the calls. An empty retained payload clears. */
   toOwner(owner: string, topic: string, payload: string, retain: boolean): void;
 }

@@ -13,6 +13,9 @@ import type { Transfer, Transfers } from './transfers.js';
 /** Owners are told of progress in steps of so many percent. */
 const PROGRESS_STEP = 10;
 
+/** The retained state follows a download at most this often, ms. */
+const STATE_EVERY_MS = 500;
+
 interface Parts {
   readonly tokens: TokenStore;
   readonly catalog: Catalog;
@@ -87,6 +90,7 @@ export class Delivery {
   readonly #attempt: string;
   readonly #transfer: Transfer;
   #completed = false;
+  #stateToldAt: number;
 
   constructor(parts: Parts, token: Token, attempt: string, firmware: Firmware, transfer: Transfer) {
     this.#parts = parts;
@@ -94,19 +98,22 @@ export class Delivery {
     this.#attempt = attempt;
     this.firmware = firmware;
     this.#transfer = transfer;
+    this.#stateToldAt = parts.clock.now();
   }
 
-  /** Tells how far the whole body has got; the owner hears of every tenth. */
+  /** Tells how far the whole body has got: an event for every tenth, and the state now and then. */
   async progress(bytes: number): Promise<void> {
     const percent = Math.floor((bytes / this.#token.size) * 100);
     const step = percent - (percent % PROGRESS_STEP);
     if (step <= this.#transfer.progress) return;
     this.#transfer.progress = step;
-    const { feed, records } = this.#parts;
-    const device = await records.get(this.#token.udid);
-    if (!device) return;
-    feed.deviceEvent(device, 'downloading', { version: this.firmware.version, progress: step });
-    await feed.state(device);
+    const { feed, records, clock } = this.#parts;
+    const { owner, udid } = this.#token;
+    feed.event(owner, 'downloading', { udid, version: this.firmware.version, progress: step });
+    if (clock.now() < this.#stateToldAt + STATE_EVERY_MS) return;
+    this.#stateToldAt = clock.now();
+    const device = await records.get(udid);
+    if (device) await feed.state(device);
   }
 
   /**

@@ -63,6 +63,7 @@ export class OwnerFeed {
   }
 
   event(owner: string, event: EventName, facts: EventFacts): void {
+    if (!this.#outbox.isHeard(owner)) return;
     const payload = JSON.stringify({ event, ...facts, at: this.#clock.now() });
     this.#outbox.toOwner(owner, eventsTopic(owner), payload, false);
   }
@@ -78,6 +79,7 @@ export class OwnerFeed {
 
   /** Publishes the device's state as it now stands. */
   async state(device: Device): Promise<void> {
+    if (!this.#outbox.isHeard(device.owner)) return;
     const payload = JSON.stringify(await this.view(device));
     this.#outbox.toOwner(device.owner, stateTopic(device.owner, device.udid), payload, true);
   }
