@@ -4,6 +4,11 @@ import type { Settings } from './config/schema.js';
 import { startFirmwire } from './server/firmwire.js';
 import { credentialsPath } from './server/state-files.js';
 
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
+/** Not process.exit: lmdb's exit handler can wait for ever for a write that is under way. Nothing acknowledged is lost. */
+const endAtOnce = (): void => void process.kill(process.pid, 'SIGKILL');
+
 /** Runs the server until SIGTERM or SIGINT. A second signal ends it at once. */
 export async function serve(settings: Settings): Promise<void> {
   const log = pino({ level: settings.log.level }, pino.destination(2));
@@ -22,8 +27,8 @@ export async function serve(settings: Settings): Promise<void> {
     say('  npx firmwire simulate --devices 5 --platform arduino:esp8266 --version 1.0.0 --auto-update');
     say('  npx firmwire publish FILE --version 1.1.0 --platform arduino:esp8266');
   }
-  const signal = await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  const signal = await Promise.race(SIGNALS.map((name) => once(process, name)));
   log.info({ signal: signal[0] }, 'shutting down');
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => process.exit(1));
+  for (const name of SIGNALS) process.once(name, endAtOnce);
   await server.close();
 }
