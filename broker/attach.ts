@@ -28,7 +28,8 @@ export interface AttachOptions {
 /** A message that was refused is sent here, where nobody listens: an error would close the session (wire.md 1). */
 const NOWHERE = '$firmwire/refused';
 
-const IDENTIFIER_REJECTED = 2;
+/** CONNACK, code 2 (MQTT 3.1.1, 3.2). */
+const CONNACK_IDENTIFIER_REJECTED = Buffer.of(0x20, 2, 0, 2);
 const DEFAULT_TOPIC_LEVELS = 20;
 
 const notAuthorized = (returnCode: number, message: string): AuthenticateError =>
@@ -67,13 +68,15 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
       return session !== undefined && !tooDeep(filter) && hooks.maySubscribe(session, filter);
     },
     retained: options.retained,
+    log,
   });
 
   broker.preConnect = (client, packet, done) => {
-    // [MQTT-3.1.3-8]: no client id, and a session to be kept under it: CONNACK 2. Aedes would invent an id.
-    const anonymous = packet.clientId === '' && packet.clean === false;
     connects.set(client, packet);
-    done(anonymous ? notAuthorized(IDENTIFIER_REJECTED, 'identifier rejected') : null, !anonymous);
+    if (packet.clientId !== '' || packet.clean !== false) return done(null, true);
+    // [MQTT-3.1.3-8]: no client id, and a session to be kept under it. Aedes would invent an id, and answers nothing
+    // to an error here.
+    client.conn.end(CONNACK_IDENTIFIER_REJECTED, () => done(new Error('identifier rejected'), false));
   };
 
   broker.authenticate = (client, username, password, done) => {
@@ -92,6 +95,9 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
           return done(notAuthorized(word.refused, word.reason), null);
         }
         sessions.set(client, new AedesSession(client, word, `firmwire-${randomUUID()}`));
+        // MQTT knows one name space of client ids; here every owner has their own, or one could cut off another's
+        // session, or take its queue, by its id.
+        (client as { id: string }).id = `${word.owner}:${client.id}`;
         done(null, true);
       },
       (err: unknown) => {
@@ -152,7 +158,8 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
   // Not "clientReady": packets that follow CONNECT closely are handled before that.
   broker.on('client', (client) => {
     const session = sessions.get(client);
-    if (!session) return;
+    // Aedes registers a client that left while it was being authenticated, and never tells that it is gone.
+    if (!session || client.closed) return;
     hooks.connected(session);
     if (session.filters.length > 0) hooks.subscribed(session, session.filters);
   });

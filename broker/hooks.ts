@@ -154,7 +154,7 @@ export class Hooks {
   }
 
   #follow(plugin: Plugin, hook: string, done: Promise<unknown>): void {
-    const reaction = done.then(
+    const reaction = within(this.#deadlineMs, done).then(
       () => {},
       (error: unknown) => this.#failed(plugin, hook, error),
     );

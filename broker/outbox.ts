@@ -22,11 +22,11 @@ export class BrokerOutbox implements Outbox {
   toOwner(owner: string, topic: string, payload: string, retain: boolean): void {
     if (!this.isHeard(owner)) return;
     const last = this.#queues.get(owner) ?? Promise.resolve();
-    const next = last.then(() => this.#publish(owner, topic, payload, retain));
+    const next = last.then(() => this.#publish(owner, topic, payload, retain)).catch(this.#report);
     this.#queues.set(owner, next);
-    next.then(() => {
+    void next.then(() => {
       if (this.#queues.get(owner) === next) this.#queues.delete(owner);
-    }, this.#report);
+    });
   }
 
   /** Resolves when everything said so far has left. */

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Aedes, Client, PublishPacket, Subscription } from 'aedes';
+import type { Log } from '../core/ports.js';
 import { filterMatches } from '../core/topics.js';
 import type { RetainedMessage, RetainedSource, Subscriber } from './retained.js';
 
@@ -18,6 +19,7 @@ interface Persistence {
 export interface Wrapping {
   readonly subscriber: SubscriberCell;
   readonly retained: RetainedSource;
+  readonly log: Log;
   maySubscribe(client: Client, filter: string): boolean | Promise<boolean>;
 }
 
@@ -26,7 +28,16 @@ const bestGrant = (message: RetainedMessage, { granted }: Subscriber): 0 | 1 | 2
   return matching.includes(2) ? 2 : matching.includes(1) ? 1 : 0;
 };
 
-async function* packetsFor(subscriber: Subscriber, source: RetainedSource) {
+async function* packetsFor(subscriber: Subscriber, source: RetainedSource, log: Log) {
+  try {
+    yield* matchingPackets(subscriber, source);
+  } catch (err) {
+    // Aedes listens for no error of this stream; one would end the process.
+    log.error({ err }, 'retained messages cannot be read');
+  }
+}
+
+async function* matchingPackets(subscriber: Subscriber, source: RetainedSource) {
   for await (const message of source.matching(subscriber)) {
     // Aedes downgrades retained messages only for filters without wildcards; MQTT 3.1.1, 3.8.4 wants it for all.
     const qos = Math.min(message.qos, bestGrant(message, subscriber));
@@ -39,7 +50,7 @@ async function* packetsFor(subscriber: Subscriber, source: RetainedSource) {
  * - Aedes stores the refused filters of a SUBSCRIBE along with the granted ones; only granted ones get through.
  * - Retained messages come from our source, which knows who asks, instead of a walk over all there are.
  */
-export function wrapPersistence(broker: Aedes, { subscriber, retained, maySubscribe }: Wrapping): void {
+export function wrapPersistence(broker: Aedes, { subscriber, retained, log, maySubscribe }: Wrapping): void {
   const { persistence } = broker as unknown as { persistence: Persistence };
   const addSubscriptions = persistence.addSubscriptions.bind(persistence);
 
@@ -58,6 +69,6 @@ export function wrapPersistence(broker: Aedes, { subscriber, retained, maySubscr
   persistence.createRetainedStreamCombi = () => {
     const asking = subscriber.current;
     subscriber.current = undefined;
-    return Readable.from(asking ? packetsFor(asking, retained) : []);
+    return Readable.from(asking ? packetsFor(asking, retained, log) : []);
   };
 }

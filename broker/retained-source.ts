@@ -13,6 +13,9 @@ import {
 } from '../core/topics.js';
 import type { RetainedMessage, RetainedSource, RetainedStore, Subscriber } from './retained.js';
 
+/** The topics whose retained messages are the application's own and are kept. */
+const KEPT: ReadonlySet<string> = new Set(['status', 'application', 'shared']);
+
 /**
  * Retained messages of two kinds. The application's own are stored. Ours, `/<owner>/rtm/devices/...` and `.../notices/...`,
  * follow from the device records at the moment somebody subscribes, so that they cannot differ from the truth after a
@@ -30,7 +33,7 @@ export class FirmwireRetained implements RetainedSource {
   }
 
   async store(message: RetainedMessage): Promise<void> {
-    if (readTopic(message.topic).kind === 'rtm') return;
+    if (!KEPT.has(readTopic(message.topic).kind)) return;
     if (message.payload.length === 0) await this.#store.remove(message.topic);
     else await this.#store.put(message);
   }

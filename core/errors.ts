@@ -40,6 +40,7 @@ export const ERROR_TEXTS = {
   upload_invalid: 'The upload is not well-formed multipart/form-data with fields before files.',
   // Everywhere
   not_found: 'There is nothing at this address.',
+  url_invalid: 'The address cannot be read.',
   body_invalid: 'The body cannot be read.',
   body_too_large: 'The body is larger than this address accepts.',
   draining: 'The server is shutting down; try again in a moment.',

@@ -10,6 +10,20 @@ const MAX_NAME = 128;
 /** Devices write these names into their own flash: plain relative paths only. */
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$/;
 
+/** An image's own name is only shown: any text without a path. */
+const IMAGE_NAME = /^(?!\.{1,2}$)[^/\\\p{Cc}]{1,128}$/u;
+
+/**
+ * Checks the name of an image file.
+ * @throws FirmwireError `field_invalid` for a path, or a name that is too long
+ */
+export function checkImageName(name: string): void {
+  if (!IMAGE_NAME.test(name))
+    throw new FirmwireError('field_invalid', `file: ${quoted(name)} is not a plain file name`);
+}
+
+const quoted = (name: string): string => JSON.stringify(name.slice(0, MAX_NAME));
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The text if the bytes are UTF-8, else undefined. */
@@ -30,10 +44,7 @@ export function renderFiles(contents: readonly NamedContent[]): Buffer {
   const seen = new Set<string>();
   const files = contents.map(({ name, data }) => {
     if (name.length > MAX_NAME || !NAME.test(name)) {
-      throw new FirmwireError(
-        'field_invalid',
-        `file: ${JSON.stringify(name)} is not a plain relative file name`,
-      );
+      throw new FirmwireError('field_invalid', `file: ${quoted(name)} is not a plain relative file name`);
     }
     if (seen.has(name)) throw new FirmwireError('field_invalid', `file: ${name} stands twice`);
     seen.add(name);

@@ -32,7 +32,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     // Who closes the app has waited for the downloads that may finish.
     forceCloseConnections: true,
     clientErrorHandler: answerBrokenRequest,
-    ajv: { customOptions: { coerceTypes: 'array', removeAdditional: false, allErrors: false } },
+    frameworkErrors: apiFailure(log),
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } },
   });
   app.setErrorHandler(apiFailure(log));
   app.setNotFoundHandler(() => {
@@ -43,12 +44,16 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     reply.header('Connection', 'close').header('Retry-After', '5');
     throw new FirmwireError('draining');
   });
+  // An upgrade that is refused would leave its socket open: Node hands it over and never looks at it again.
+  app.addHook('onResponse', async ({ headers, raw }) => {
+    if (headers.upgrade !== undefined) raw.socket.end();
+  });
   app.get('/health', { schema: { hide: true } }, async (_request, reply) => {
     const now = state();
     return reply.code(now === 'open' ? 200 : 503).send({ status: now === 'open' ? 'ok' : now });
   });
   await apiDocs(app);
-  await app.register(deviceRoutes, parts.device);
+  await app.register(deviceRoutes, { ...parts.device, prefix: '/device' });
   await app.register(apiRoutes, { ...parts.api, prefix: '/api/v1' });
   await app.register(async (scope) => mqttOverWebSocket(scope, parts.webSocket));
   return app;

@@ -14,6 +14,9 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_PROTO_VIOLATION: 'upload_invalid',
   FST_REQ_FILE_TOO_LARGE: 'image_too_large',
   FST_ERR_NOT_FOUND: 'not_found',
+  FST_ERR_BAD_URL: 'url_invalid',
+  // The client went away in the middle of its request; nobody will read the answer.
+  ECONNRESET: 'body_invalid',
 };
 
 /** Makes a failure ours: what we do not know becomes `internal`, told to the log and not to the client. */
@@ -42,5 +45,6 @@ export const apiFailure =
   (log: Log) =>
   async (error: unknown, _request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { code, message } = asFirmwireError(error, log);
+    if (code === 'unauthorized') reply.header('WWW-Authenticate', 'Bearer');
     await reply.code(HTTP_STATUS[code]).send({ error: { code, message } });
   };

@@ -33,6 +33,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   field_invalid: 400,
   upload_invalid: 400,
   not_found: 404,
+  url_invalid: 400,
   body_invalid: 400,
   body_too_large: 413,
   draining: 503,

@@ -34,10 +34,16 @@ export async function mqttOverWebSocket(app: FastifyInstance, parts: WebSocketPa
       },
     },
     (socket) => {
-      socket.on('message', (_data, isBinary) => {
-        if (!isBinary) socket.close(UNSUPPORTED_DATA);
-      });
       const stream = createWebSocketStream(socket);
+      const push = stream.push.bind(stream);
+      let refused = false;
+      // Asked before the stream's own listener, so that nothing of a text frame reaches MQTT.
+      socket.prependListener('message', (_data, isBinary) => {
+        if (isBinary || refused) return;
+        refused = true;
+        socket.close(UNSUPPORTED_DATA);
+      });
+      stream.push = (chunk: unknown) => refused || push(chunk);
       stream.on('error', () => socket.terminate());
       parts.accept(stream);
     },

@@ -25,6 +25,13 @@ interface Parts {
   readonly clock: Clock;
 }
 
+/** What a live token is for. */
+export interface Found {
+  readonly token: Token;
+  readonly firmware: Firmware;
+  readonly freeSpace: number | undefined;
+}
+
 /** Redeems one-time tokens (wire.md 6). */
 export class Downloads {
   readonly #parts: Parts;
@@ -34,32 +41,39 @@ export class Downloads {
   }
 
   /**
-   * Begins an attempt to fetch what a token is for. A download that the same device has under way is cut.
+   * Looks up what a live token is for. Begins nothing, and cuts nothing.
    * @param freeSpace bytes the device says it has room for
-   * @param abort cuts this download's connection
    * @throws FirmwireError `OTT_UPDATE_NOT_FOUND`, one answer for unknown, expired and used tokens;
-   *   `not_enough_space`, before any byte
+   *   `not_enough_space`, and the owner is told
    */
-  async redeem(token: string, freeSpace: number | undefined, abort: () => void): Promise<Delivery> {
-    const { tokens, catalog, records, transfers, clock } = this.#parts;
-    const hash = isToken(token) ? tokenHash(token) : undefined;
-    const known = hash === undefined ? undefined : await tokens.get(hash);
+  async find(token: string, freeSpace: number | undefined): Promise<Found> {
+    const { tokens, catalog, clock } = this.#parts;
+    const known = isToken(token) ? await tokens.get(tokenHash(token)) : undefined;
     if (!known || !isLive(known, clock.now())) throw new FirmwireError('OTT_UPDATE_NOT_FOUND');
     const firmware = await catalog.get(known.owner, known.firmware);
     // A firmware that was withdrawn or replaced is refused: never a mixture of old and new bytes.
     if (firmware?.sha256 !== known.sha256) throw new FirmwireError('OTT_UPDATE_NOT_FOUND');
     if (freeSpace !== undefined && firmware.size > freeSpace) await this.#refuse(known, firmware, freeSpace);
+    return { token: known, firmware, freeSpace };
+  }
 
+  /**
+   * Begins an attempt to fetch it. A download that the same device has under way is cut.
+   * @param abort cuts this download's connection
+   * @throws FirmwireError `OTT_UPDATE_NOT_FOUND` if the token has died meanwhile
+   */
+  async begin({ token, firmware, freeSpace }: Found, abort: () => void): Promise<Delivery> {
+    const { tokens, records, transfers, clock } = this.#parts;
     const attempt = randomUUID();
-    const begun = await tokens.begin(known.hash, attempt, clock.now());
+    const begun = await tokens.begin(token.hash, attempt, clock.now());
     if (!begun) throw new FirmwireError('OTT_UPDATE_NOT_FOUND');
-    const transfer: Transfer = { udid: known.udid, progress: 0, abort };
+    const transfer: Transfer = { udid: token.udid, progress: 0, abort };
     transfers.begin(transfer);
-    await records.change(known.udid, (device) => ({
+    await records.change(token.udid, (device) => ({
       ...device,
       lastSeen: clock.now(),
       freeSpace: freeSpace ?? device.freeSpace,
-      update: ifAbout(device.update, known, (update) => downloading(update, clock.now())),
+      update: ifAbout(device.update, token, (update) => downloading(update, clock.now())),
     }));
     return new Delivery(this.#parts, begun, attempt, firmware, transfer);
   }
@@ -67,10 +81,13 @@ export class Downloads {
   /** The owner is told, and the device's free space is remembered. */
   async #refuse(token: Token, firmware: Firmware, freeSpace: number): Promise<never> {
     const { records, feed } = this.#parts;
-    const device = await records.change(token.udid, (known) => ({ ...known, freeSpace }));
     const error = `needs ${firmware.size} bytes, the device has ${freeSpace}`;
-    if (device)
-      feed.deviceEvent(device, 'refused', { version: firmware.version, firmware: firmware.id, error });
+    const known = await records.get(token.udid);
+    // A device asks again on every loop; its owner hears of it once.
+    if (known && known.freeSpace !== freeSpace) {
+      await records.change(token.udid, (device) => ({ ...device, freeSpace }));
+      feed.deviceEvent(known, 'refused', { version: firmware.version, firmware: firmware.id, error });
+    }
     throw new FirmwireError('not_enough_space', `The image ${error}.`);
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type AsyncLock from 'async-lock';
 import { FirmwireError } from '../errors.js';
-import { renderFiles } from '../files-body.js';
+import { checkImageName, renderFiles } from '../files-body.js';
 import { type Firmware, type FirmwareFile, mismatch, type Release, sameTarget } from '../firmware.js';
 import { IMAGE_HEAD_BYTES, inspectImage } from '../image.js';
 import { type Platform, readPlatform, takesFiles } from '../platform.js';
@@ -124,6 +124,7 @@ export class Publisher {
     const [first] = files;
     if (!first) throw new FirmwireError('field_invalid', 'file: at least one file is needed');
     if (!takesFiles(platform)) {
+      checkImageName(first.name);
       if (files.length === 1) return first.blob;
       throw new FirmwireError('field_invalid', 'file: devices of this platform take exactly one image');
     }

@@ -43,7 +43,7 @@ export function deviceApi(scope: ApiScope, parts: DeviceApiParts): void {
       },
     },
     async ({ principal, query }) => {
-      const page = await devices.list(principal.owner, query.limit ?? 100, query.after);
+      const page = await devices.list(principal.owner, Number(query.limit ?? 100), query.after);
       const views = await Promise.all(page.items.map((device) => feed.view(device)));
       return { devices: views.map(mutable), ...(page.next === undefined ? {} : { next: page.next }) };
     },

@@ -2,7 +2,7 @@ import { FirmwireError } from '../../core/errors.js';
 import type { Firmware } from '../../core/firmware.js';
 import type { Catalog } from '../../core/services/catalog.js';
 import type { Publisher } from '../../core/services/publisher.js';
-import { FirmwareAnswer, FirmwareList, IdParams, PublishAnswer } from './schemas.js';
+import { FirmwareAnswer, FirmwareList, IdParams, PublishAnswer, PublishUpload } from './schemas.js';
 import type { ApiScope } from './scope.js';
 import { receiveUpload } from './upload.js';
 
@@ -48,6 +48,7 @@ export function firmwareApi(scope: ApiScope, { catalog, publisher, maxUploadByte
   scope.post(
     '/firmware',
     {
+      config: { form: PublishUpload },
       schema: {
         tags,
         summary: 'Publish firmware and tell every device it concerns',

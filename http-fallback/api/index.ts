@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import type { Log } from '../../core/ports.js';
 import type { Accounts } from '../../core/services/accounts.js';
+import { boundBody } from '../bound-body.js';
 import { apiFailure } from '../failures.js';
 import { ownerOf } from '../keys.js';
 import { type DeviceApiParts, deviceApi } from './devices.js';
@@ -14,12 +15,15 @@ import type { ApiScope } from './scope.js';
 export interface ApiParts extends DeviceApiParts, FirmwareApiParts, NoticeApiParts {
   readonly accounts: Accounts;
   readonly log: Log;
+  /** A request that is no upload must have arrived whole within so many ms. */
+  readonly requestMs: number;
 }
 
 /** The owner's side, below `/api/v1`: every route needs an owner key. */
 export async function apiRoutes(scope: FastifyInstance, parts: ApiParts): Promise<void> {
   await scope.register(multipart, { preservePath: true });
   scope.setErrorHandler(apiFailure(parts.log));
+  boundBody(scope, parts.requestMs, (request) => request.isMultipart());
   const api: ApiScope = scope.withTypeProvider<TypeBoxTypeProvider>();
   api.addHook('onRequest', async (request) => {
     request.principal = await ownerOf(request, parts.accounts);

@@ -54,7 +54,9 @@ export const DeviceList = Type.Object({
 });
 
 export const PageQuery = Type.Object({
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+  limit: Type.Optional(
+    Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$', description: '1 to 1000; 100 if absent' }),
+  ),
   after: Type.Optional(Type.String({ maxLength: 64 })),
 });
 
@@ -62,7 +64,9 @@ export const UdidParams = Type.Object({ udid: Type.String() });
 export const IdParams = Type.Object({ id: Type.String() });
 export const NidParams = Type.Object({ nid: Type.String() });
 
-const Tag = Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,64}$' });
+/** What a tag may be. */
+export const TAG_PATTERN = '^[A-Za-z0-9_.:-]{1,64}$';
+const Tag = Type.String({ pattern: TAG_PATTERN });
 
 export const DevicePatchBody = Type.Object(
   {
@@ -114,11 +118,17 @@ export const PublishForm = Type.Object(
     udid: Type.Optional(Type.String({ pattern: '^[0-9a-fA-F-]{36}$' })),
     notes: Type.Optional(Type.String({ maxLength: 4096 })),
     envHash: Type.Optional(Type.String({ maxLength: 128 })),
-    tags: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_.:, -]{0,1024}$' })),
+    tags: Type.Optional(Type.String({ maxLength: 1024, description: 'Comma separated' })),
     rollout: Type.Optional(Type.Union([Type.Literal('all-at-once'), Type.Literal('none')])),
   },
   { additionalProperties: false },
 );
+
+/** The same with its files, for the description. */
+export const PublishUpload = Type.Object({
+  ...PublishForm.properties,
+  file: Type.Array(Type.String({ format: 'binary' }), { description: 'One or more files, after the fields' }),
+});
 
 export const ReplyBody = Type.Object(
   {

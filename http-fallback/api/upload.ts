@@ -1,14 +1,15 @@
-import type { MultipartFile, MultipartValue } from '@fastify/multipart';
+import type { Multipart, MultipartFile, MultipartValue } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import type { Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { FirmwireError } from '../../core/errors.js';
 import type { ArrivedFile, Publisher, PublishFields } from '../../core/services/publisher.js';
 import { readVersion } from '../../core/version.js';
-import { PublishForm } from './schemas.js';
+import { PublishForm, TAG_PATTERN } from './schemas.js';
 
 const MAX_FILES = 64;
 const form = Compile(PublishForm);
+const TAG = new RegExp(TAG_PATTERN);
 
 /** What may come in one upload; the bytes of the files are bounded as they arrive. */
 const LIMITS = {
@@ -36,7 +37,7 @@ export async function receiveUpload(
   let room = maxBytes;
   try {
     const limits = { ...LIMITS, fileSize: maxBytes + 1 };
-    for await (const part of request.parts({ limits, preservePath: true })) {
+    for await (const part of partsOf(request, limits)) {
       if (part.type === 'field') {
         if (fields) throw new FirmwireError('upload_invalid', `${part.fieldname}: fields come before files`);
         readField(part, texts);
@@ -64,10 +65,33 @@ function readField(part: MultipartValue, texts: Record<string, unknown>): void {
   if (part.value !== '') texts[part.fieldname] = part.value;
 }
 
-function receiveFile(part: MultipartFile, publisher: Publisher, room: number): Promise<ArrivedFile> {
+/** The parts of the form; what is wrong with the form itself is the client's to mend. */
+async function* partsOf(request: FastifyRequest, limits: object): AsyncIterable<Multipart> {
+  const parts = request.parts({ limits, preservePath: true });
+  for (;;) {
+    const step = await parts.next().catch((error: unknown) => {
+      throw isNamed(error) ? error : new FirmwireError('upload_invalid', undefined, { cause: error });
+    });
+    if (step.done) return;
+    yield step.value;
+  }
+}
+
+/** True for errors that say by their code what they are: Fastify's own, and the system's. */
+const isNamed = (error: unknown): boolean => error instanceof Error && 'code' in error;
+
+async function receiveFile(part: MultipartFile, publisher: Publisher, room: number): Promise<ArrivedFile> {
   if (part.fieldname !== 'file')
     throw new FirmwireError('upload_invalid', `${part.fieldname}: files are named "file"`);
-  return publisher.receive(part.filename || 'firmware.bin', part.file, room);
+  try {
+    return await publisher.receive(part.filename || 'firmware.bin', part.file, room);
+  } catch (error) {
+    // The form broke off within the file.
+    if (error === part.file.errored && !isNamed(error)) {
+      throw new FirmwireError('upload_invalid', undefined, { cause: error });
+    }
+    throw error;
+  }
 }
 
 function readFields(texts: Record<string, unknown>): PublishFields {
@@ -84,6 +108,9 @@ function readFields(texts: Record<string, unknown>): PublishFields {
     throw new FirmwireError('field_invalid', 'platform: a platform or a udid is needed');
   }
   const listed = (tags ?? '').split(',').map((tag) => tag.trim());
+  const wrong = listed.find((tag) => tag !== '' && !TAG.test(tag));
+  if (wrong !== undefined)
+    throw new FirmwireError('field_invalid', `tags: ${JSON.stringify(wrong)} is no tag`);
   return {
     version,
     platform,

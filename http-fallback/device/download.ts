@@ -4,7 +4,7 @@ import type { Transmitter } from './transmitter.js';
 
 /** `GET /device/firmware?ott=<T>`: needs no authentication but the token (wire.md 4). */
 export function downloadRoutes(scope: FastifyInstance, transmitter: Transmitter): void {
-  scope.get<{ Querystring: { ott?: string | string[] } }>('/device/firmware', async (request, reply) => {
+  scope.get<{ Querystring: { ott?: string | string[] } }>('/firmware', async (request, reply) => {
     const { ott } = request.query;
     const token = Array.isArray(ott) ? ott[0] : ott;
     if (!token) throw new FirmwireError('OTT_MISSING');

@@ -23,9 +23,8 @@ type Parameters = Partial<Record<(typeof PARAMETERS)[number], string>>;
 
 /** `POST /device/firmware` and `POST /device/` (wire.md 4): a token, or the firmware itself. */
 export function firmwareRequestRoutes(scope: FastifyInstance, parts: FirmwareRequestParts): void {
-  scope.post('/device/firmware', (request, reply) => handle(request, reply, parts));
-  scope.post('/device/', (request, reply) => handle(request, reply, parts));
-  scope.post('/device', (request, reply) => handle(request, reply, parts));
+  scope.post('/firmware', (request, reply) => handle(request, reply, parts));
+  scope.post('/', (request, reply) => handle(request, reply, parts));
 }
 
 async function handle(

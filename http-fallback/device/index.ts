@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { FirmwireError } from '../../core/errors.js';
 import type { Log } from '../../core/ports.js';
+import { boundBody } from '../bound-body.js';
 import { asFirmwireError } from '../failures.js';
 import { keyOf } from '../keys.js';
 import { HTTP_STATUS } from '../status.js';
@@ -11,16 +13,22 @@ import { type RegisterParts, registerRoutes } from './register.js';
 
 export interface DeviceRoutesParts extends RegisterParts, FirmwareRequestParts {
   readonly throttle: Throttle;
+  /** A request must have arrived whole within so many ms. */
+  readonly requestMs: number;
   readonly log: Log;
 }
 
-/** Everything devices use over HTTP (wire.md 4). Every answer closes its socket and is never chunked. */
+/** Everything devices use over HTTP, below `/device` (wire.md 4). Every answer closes its socket and is never chunked. */
 export async function deviceRoutes(scope: FastifyInstance, parts: DeviceRoutesParts): Promise<void> {
   takeAnyBody(scope);
+  boundBody(scope, parts.requestMs);
   scope.addHook('onRequest', async (_request, reply) => {
     reply.header('Connection', 'close');
     // Head and body together should fit one small segment.
     reply.raw.sendDate = false;
+  });
+  scope.setNotFoundHandler(() => {
+    throw new FirmwireError('not_found');
   });
   scope.setErrorHandler((error, request, reply) => fail(error, request, reply, parts));
   registerRoutes(scope, parts);
@@ -36,7 +44,8 @@ async function fail(
   { throttle, log }: DeviceRoutesParts,
 ): Promise<FastifyReply> {
   const { code } = asFirmwireError(error, log);
-  const wait = code === 'internal' ? undefined : await throttle.failed(request.ip, subjectsOf(request));
+  const isTheirs = HTTP_STATUS[code] < 500;
+  const wait = isTheirs ? await throttle.failed(request.ip, subjectsOf(request)) : undefined;
   if (wait !== undefined) reply.header('Retry-After', wait);
   const told = wait === undefined ? code : 'throttled';
   return reply
@@ -50,7 +59,7 @@ function subjectsOf(request: FastifyRequest): string[] {
   const body = readObject(request.body) ?? {};
   const inner = (body['registration'] ?? body) as Record<string, unknown>;
   const { ott } = request.query as Record<string, unknown>;
-  const named = [ott, keyOf(request), inner?.['udid'], inner?.['mac'], inner?.['ott']];
+  const named = [ott, keyOf(request), inner?.['udid'], inner?.['mac'], inner?.['ott']].flat();
   return named
     .filter((value): value is string => typeof value === 'string' && value !== '')
     .map((v) => v.slice(0, 256));

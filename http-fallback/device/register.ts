@@ -23,7 +23,7 @@ export interface RegisterParts {
 
 /** `POST /device/register`: the check-in over HTTP (wire.md 4). It always gets its answer, an offer with a new token. */
 export function registerRoutes(scope: FastifyInstance, parts: RegisterParts): void {
-  scope.post('/device/register', async (request, reply) => {
+  scope.post('/register', async (request, reply) => {
     const facts = factsOf(request.body);
     const principal = await principalOf(request, facts, parts.accounts);
     const device = await parts.registry.register(principal.owner, facts);

@@ -148,6 +148,7 @@ function appOf(
   const { accounts, announcer, catalog, consent, desk, downloads, feed, publisher, records, registry } =
     domain;
   const { http, throttle } = settings;
+  const requestMs = http.requestSeconds * SECOND;
   return buildApp({
     device: {
       accounts,
@@ -165,6 +166,7 @@ function appOf(
         subjectFailures: throttle.tokenFailuresPerMinute,
         addressFailures: throttle.addressFailuresPerMinute,
       }),
+      requestMs,
       log,
     },
     api: {
@@ -180,6 +182,7 @@ function appOf(
       consent,
       maxUploadBytes: http.maxUploadBytes,
       cutDevice: (udid) => sessions.cutDevice(udid),
+      requestMs,
       log,
     },
     webSocket: {
@@ -190,7 +193,7 @@ function appOf(
     state: () => server.state,
     log,
     maxBodyBytes: http.maxBodyBytes,
-    requestMs: http.requestSeconds * SECOND,
+    requestMs,
   });
 }
 

@@ -78,6 +78,26 @@ export function describeRetainedStore(name: string, open: Open<RetainedStore>): 
       expect(topics('')).to.deep.equal(all);
     });
 
+    it('passes over what is removed while the caller goes on, however long its topic', async () => {
+      await put(['/a', long('a'), long('b'), '/p']);
+      const seen: string[] = [];
+      for (const { topic } of opened.store.withPrefix('')) {
+        seen.push(topic);
+        if (topic === '/a') await opened.store.remove(long('a'));
+      }
+      expect(seen).to.deep.equal(['/a', long('b'), '/p']);
+    });
+
+    it('ends although all long topics go while the caller goes on', async () => {
+      await put(['/a', long('a')]);
+      const seen: string[] = [];
+      for (const { topic } of opened.store.withPrefix('')) {
+        seen.push(topic);
+        await opened.store.remove(long('a'));
+      }
+      expect(seen).to.deep.equal(['/a']);
+    });
+
     it('lists more than one page, while what was listed is removed and more is added', async () => {
       const all = range(1300).map((n) => `/t/${`${n}`.padStart(5, '0')}`);
       await Promise.all(all.map((topic) => opened.store.put(aMessage(topic))));

@@ -15,13 +15,11 @@ export function accountStore(environment: Environment): AccountStore {
 
   return {
     async createOwner(owner) {
-      const created = await environment.write(() => {
+      return environment.write(() => {
         if (owners.get(owner.id)) return false;
         owners.put(owner.id, owner);
         return true;
       });
-      if (created) await environment.flushed();
-      return created;
     },
 
     async getOwner(id) {
@@ -44,7 +42,6 @@ export function accountStore(environment: Environment): AccountStore {
         keys.put(key.hash, key);
         keysByOwner.add([key.owner, key.hash]);
       });
-      await environment.flushed();
     },
 
     async getKey(hash) {
@@ -57,14 +54,12 @@ export function accountStore(environment: Environment): AccountStore {
     },
 
     async removeKey(owner, hash) {
-      const removed = await environment.write(() => {
+      return environment.write(() => {
         if (keys.get(hash)?.owner !== owner) return false;
         keys.remove(hash);
         keysByOwner.remove([owner, hash]);
         return true;
       });
-      if (removed) await environment.flushed();
-      return removed;
     },
   };
 }

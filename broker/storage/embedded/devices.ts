@@ -57,15 +57,13 @@ export function deviceStore(environment: Environment): DeviceStore {
     },
 
     async remove(owner, udid) {
-      const removed = await environment.write(() => {
+      return environment.write(() => {
         const device = devices.get(udid);
         if (device?.owner !== owner) return false;
         devices.remove(udid);
         indexes.change(device, undefined);
         return true;
       });
-      if (removed) await environment.flushed();
-      return removed;
     },
 
     async list(owner, limit, after) {

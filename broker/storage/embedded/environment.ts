@@ -11,17 +11,19 @@ const FORMAT_TABLE = 'format';
 /** Address space reserved at the start, not disk: up to here no remapping. LMDB doubles it whenever it is used up. */
 const MAP_BYTES = 2 ** 30;
 
-const COMMIT_WITHOUT_FLUSH = TransactionFlags.SYNCHRONOUS_COMMIT | TransactionFlags.NO_SYNC_FLUSH;
-
 /**
- * `eventTurnBatching` off: with it, a commit that fails on a full disk also rejects a promise inside lmdb 3.5.6 to
- * which nobody can listen, and that ends the process. It is not faster here, as every write is a transaction.
+ * Both of these are on by default, and both were found to do harm in lmdb 3.5.6 and no good:
+ * - `overlappingSync`: if another process is killed while it flushes, the next write here fails with MDB_PANIC, so do
+ *   all after it, and the process cannot even end. Without it all that was written at one time shares one flush.
+ * - `eventTurnBatching`: when a commit fails on a full disk, a promise inside lmdb to which nobody can listen is
+ *   rejected as well, and that ends the process.
  */
 const OPTIONS = {
   encoding: 'json',
   noSubdir: false,
   maxDbs: 32,
   compression: false,
+  overlappingSync: false,
   eventTurnBatching: false,
 } as const;
 
@@ -32,8 +34,9 @@ function explained(path: string, error: unknown): unknown {
 }
 
 /** LMDB rejects with a promise of the cause, which ends the process if nobody listens to it. */
-async function failureOf(commitError: unknown): Promise<Error> {
-  const cause: unknown = await Promise.resolve(commitError).catch((reason: unknown) => reason);
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error;
+  const cause: unknown = await Promise.resolve(error.commitError).catch((reason: unknown) => reason);
   return new Error(`The database could not be written: ${String(cause)}`, { cause });
 }
 
@@ -45,8 +48,6 @@ async function failureOf(commitError: unknown): Promise<Error> {
 export class Environment {
   private state: 'open' | 'closing' | 'closed' = 'open';
   private closed: Promise<void> | undefined;
-  /** LMDB never reports the flush of a commit that failed: who waits for one is told otherwise. */
-  private readonly unflushed = new Set<(reason: Error) => void>();
   /** LMDB goes on reading one snapshot for a whole turn of the event loop; taking a new one costs nothing measurable. */
   private readonly guard = (): void => {
     if (this.state === 'closed') throw new Error('The store is closed.');
@@ -70,7 +71,7 @@ export class Environment {
       const opened = new Environment(open<unknown, Key>(dir, { ...OPTIONS, mapSize }));
       environment = opened;
       await opened.claim(path);
-      return opened.root.transactionSync(() => make(opened), COMMIT_WITHOUT_FLUSH);
+      return opened.root.transactionSync(() => make(opened), TransactionFlags.SYNCHRONOUS_COMMIT);
     } catch (error) {
       await environment?.close();
       throw explained(path, error);
@@ -96,42 +97,35 @@ export class Environment {
   }
 
   /**
-   * Runs `action` as the only writer of all processes and resolves once what it wrote is visible. If it throws, nothing
-   * of it was written. Read within it whatever decides about the write.
+   * Runs `action` as the only writer of all processes and resolves once what it wrote is on stable storage. Readers may
+   * see it a little earlier. If it throws, nothing of it was written. Read within it whatever decides about the write.
    */
   async write<T>(action: () => T): Promise<T> {
     if (this.state !== 'open') throw new Error('The store is closed.');
     try {
       return await this.root.childTransaction(action);
     } catch (error) {
-      if (!(error instanceof Error) || !('commitError' in error)) throw error;
-      const failure = await failureOf(error.commitError);
-      for (const fail of this.unflushed) fail(failure);
-      throw failure;
+      throw await causeOf(error);
     }
   }
 
-  /** Resolves once everything written before is on stable storage. Rejects if a commit fails meanwhile. */
+  /** Resolves once everything written before is on stable storage. */
   flushed(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.unflushed.add(reject);
-      const settled = () => this.unflushed.delete(reject);
-      this.root.flushed.then(() => resolve(), reject).then(settled, settled);
-    });
+    // Commits are made in the order in which they were asked for.
+    return this.write(() => undefined);
   }
 
-  /** Finishes what was begun, flushes it and closes the file. May be called again. */
+  /** Finishes what was begun and closes the file. May be called again. */
   close(): Promise<void> {
     this.closed ??= this.finish();
     return this.closed;
   }
 
   private async finish(): Promise<void> {
-    // After a commit that failed, only a later one that did not brings LMDB to report a flush, and so to close.
-    const last = this.state === 'open' ? this.write(() => undefined) : undefined;
+    const last = this.flushed();
     this.state = 'closing';
-    await last?.catch(() => undefined);
-    await this.flushed().catch(() => undefined);
+    // Whose write has failed was told.
+    await last.catch(() => undefined);
     this.state = 'closed';
     await this.root.close();
   }

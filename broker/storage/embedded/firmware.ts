@@ -34,18 +34,15 @@ export function firmwareStore(environment: Environment): FirmwareStore {
         byOwner.add([item.owner, item.createdAt, item.id]);
         byDigest.add([item.sha256, item.id]);
       });
-      await environment.flushed();
     },
 
     async remove(owner, id) {
-      const removed = await environment.write(() => {
+      return environment.write(() => {
         const old = firmware.get(id);
         if (old?.owner !== owner) return false;
         forget(old);
         return true;
       });
-      if (removed) await environment.flushed();
-      return removed;
     },
 
     async isUsed(sha256) {

@@ -73,15 +73,13 @@ export function tokenStore(environment: Environment): TokenStore {
     },
 
     async complete(hash, attempt, span, now) {
-      const completed = await environment.write(() => {
+      return environment.write(() => {
         const step = extended(hash, attempt, span, now);
         if (!step || !coversAll(step.after.spans, step.after.size)) return false;
         write(step.before, { ...step.after, completedAt: now });
         if (open.get(step.after.udid) === hash) open.remove(step.after.udid);
         return true;
       });
-      if (completed) await environment.flushed();
-      return completed;
     },
 
     kill(udid) {

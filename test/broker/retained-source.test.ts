@@ -1,0 +1,92 @@
+import { expect } from 'chai';
+import type { Identity, Session } from '../../broker/plugin.js';
+import type { RetainedMessage } from '../../broker/retained.js';
+import { FirmwireRetained } from '../../broker/retained-source.js';
+import type { Device } from '../../core/device.js';
+import { asked } from '../../core/update.js';
+import { anOwner } from '../support/broker-bench.js';
+import { aFirmware, NOW, OTHER_OWNER, OTHER_UDID, OWNER, UDID } from '../support/builders.js';
+import { World } from '../support/domain.js';
+
+const STATUS = `/${OWNER}/${UDID}/status`;
+const STATE = `/${OWNER}/rtm/devices/${UDID}`;
+const NOTICE = `/${OWNER}/rtm/notices/${UDID}`;
+const question = (): Partial<Device> => ({ update: asked(undefined, aFirmware(), '1.0.0', NOW) });
+const device = (udid: string | undefined) => anOwner({ scope: 'device', udid });
+
+describe('the retained messages of Firmwire', () => {
+  let world: World;
+  let retained: FirmwireRetained;
+  beforeEach(async () => {
+    world = await World.open();
+    retained = new FirmwireRetained(world.stores.retained, world.stores.devices, world.domain.feed);
+  });
+  afterEach(() => world.close());
+
+  const keep = (topic: string, text = 'kept') =>
+    retained.store({ topic, payload: Buffer.from(text), qos: 1 });
+  const matching = async (identity: Identity, ...filters: string[]): Promise<RetainedMessage[]> => {
+    const session = { identity } as Session;
+    const granted = filters.map((topic) => ({ topic, qos: 1 as const }));
+    const found: RetainedMessage[] = [];
+    for await (const message of retained.matching({ session, granted })) found.push(message);
+    return found;
+  };
+  const topics = async (identity: Identity, ...filters: string[]): Promise<string[]> =>
+    (await matching(identity, ...filters)).map(({ topic }) => topic).sort();
+
+  it('of applications are kept as sent, each found once, by exact filters and by wildcards', async () => {
+    await keep(STATUS);
+    await keep(`/${OWNER}/shared/a`);
+    const all = [`/${OWNER}/shared/a`, STATUS].sort();
+    for (const filters of [['#'], ['/#', '/+/#'], [`/${OWNER}/#`, STATUS], [STATUS, `/${OWNER}/shared/+`]])
+      expect(await topics(anOwner(), ...filters), filters.join()).to.deep.equal(all);
+    expect(await topics(anOwner(), STATUS, STATUS)).to.deep.equal([STATUS]);
+    expect(await topics(anOwner(), `/${OWNER}/+/status`)).to.deep.equal([STATUS]);
+  });
+
+  it('are forgotten by an empty payload', async () => {
+    await keep(STATUS);
+    await keep(STATUS, '');
+    expect(await topics(anOwner(), '#')).to.deep.equal([]);
+  });
+
+  it('of another owner are not even read', async () => {
+    await keep(`/${OTHER_OWNER}/shared/a`);
+    expect(await topics(anOwner(), '#', `/${OTHER_OWNER}/#`, '/+/shared/a')).to.deep.equal([]);
+  });
+
+  it('for a device lie in its own tree and in the shared one', async () => {
+    const own = `/${OWNER}/${UDID}/app`;
+    for (const topic of [own, `/${OWNER}/${OTHER_UDID}/app`, `/${OWNER}/shared/a`]) await keep(topic);
+    expect(await topics(device(UDID), '/#')).to.deep.equal([own, `/${OWNER}/shared/a`].sort());
+  });
+
+  it('of the rtm tree are not stored, whoever sends them', async () => {
+    for (const topic of [STATE, NOTICE, `/${OWNER}/rtm/events`, `${NOTICE}/reply`]) await keep(topic);
+    expect([...world.stores.retained.withPrefix('')]).to.deep.equal([]);
+  });
+
+  it('tell an owner the state of each device and the open question, as the records stand', async () => {
+    await world.device(question());
+    await world.device({ udid: OTHER_UDID, mac: undefined });
+    const otherState = `/${OWNER}/rtm/devices/${OTHER_UDID}`;
+    expect(await topics(anOwner(), '#')).to.deep.equal([STATE, otherState, NOTICE].sort());
+    expect(await topics(anOwner(), `/${OWNER}/rtm/notices/+`)).to.deep.equal([NOTICE]);
+    expect(await topics(anOwner(), STATE)).to.deep.equal([STATE]);
+    expect(await topics(anOwner(), `/${OWNER}/rtm/events`)).to.deep.equal([]);
+    const [notice] = await matching(anOwner(), NOTICE);
+    expect(notice?.payload.toString()).to.match(/^\{"notification"/);
+    expect(notice?.qos).to.equal(1);
+    const [state] = await matching(anOwner(), STATE);
+    expect(JSON.parse(String(state?.payload))).to.include({ udid: UDID, alias: 'kitchen' });
+  });
+
+  it('tell nothing of that to devices and to other owners', async () => {
+    await world.device(question());
+    expect(await topics(device(UDID), '#')).to.deep.equal([]);
+    expect(await topics(device(undefined), '#')).to.deep.equal([]);
+    expect(await topics(anOwner({ udid: UDID }), '#')).to.deep.equal([]);
+    expect(await topics(anOwner({ owner: OTHER_OWNER }), '#', NOTICE, STATE)).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,77 @@
+import { expect } from 'chai';
+import type { Identity, Session } from '../../broker/plugin.js';
+import { Sessions } from '../../broker/sessions.js';
+import { anOwner } from '../support/broker-bench.js';
+import { OTHER_OWNER, OTHER_UDID, OWNER, UDID } from '../support/builders.js';
+
+interface Fake extends Session {
+  isCut: boolean;
+}
+
+let count = 0;
+const aSession = (change: Partial<Identity> = {}, persistent = false): Fake => {
+  const session: Fake = {
+    clientId: `client-${++count}`,
+    identity: anOwner(change),
+    persistent,
+    open: true,
+    isCut: false,
+    grantedQos: () => undefined,
+    bind: () => {},
+    send: async () => {},
+    close: () => {
+      session.isCut = true;
+    },
+  };
+  return session;
+};
+const aDeviceSession = (udid = UDID) => aSession({ scope: 'device', udid });
+
+describe('sessions', () => {
+  let sessions: Sessions;
+  beforeEach(() => {
+    sessions = new Sessions();
+  });
+
+  it('a second session with the same UDID cuts the first, and the device stays online', () => {
+    const [first, second, other] = [aDeviceSession(), aDeviceSession(), aDeviceSession(OTHER_UDID)];
+    for (const session of [first, other, second, second]) sessions.enter(session);
+    expect([first.isCut, second.isCut, other.isCut]).to.deep.equal([true, false, false]);
+    expect(sessions.leave(first)).to.equal(false);
+    expect(sessions.isOnline(UDID)).to.equal(true);
+    expect(sessions.leave(second)).to.equal(true);
+    expect(sessions.isOnline(UDID)).to.equal(false);
+  });
+
+  it("cuts every session of a key, and no other owner's", () => {
+    const cut = [aSession({ keyId: 'k' }), aSession({ keyId: 'k', udid: UDID })];
+    const kept = [aSession({ keyId: 'l' }), aSession({ keyId: 'k', owner: OTHER_OWNER })];
+    for (const session of [...cut, ...kept]) sessions.enter(session);
+    sessions.cutKey(OWNER, 'k');
+    expect(cut.map(({ isCut }) => isCut)).to.deep.equal([true, true]);
+    expect(kept.map(({ isCut }) => isCut)).to.deep.equal([false, false]);
+  });
+
+  it('cuts the session of a device', () => {
+    const [one, other] = [aDeviceSession(), aDeviceSession(OTHER_UDID)];
+    for (const session of [one, other]) sessions.enter(session);
+    sessions.cutDevice(UDID);
+    sessions.cutDevice('nobody');
+    expect([one.isCut, other.isCut]).to.deep.equal([true, false]);
+  });
+
+  it('an owner is heard while one of their own sessions is there, or will come back', () => {
+    const [once, again, persistent] = [aSession(), aSession(), aSession({}, true)];
+    sessions.enter(aDeviceSession());
+    expect(sessions.isHeard(OWNER)).to.equal(false);
+    for (const session of [once, again]) sessions.enter(session);
+    sessions.leave(once);
+    expect(sessions.isHeard(OWNER)).to.equal(true);
+    expect(sessions.isHeard(OTHER_OWNER)).to.equal(false);
+    sessions.leave(again);
+    expect(sessions.isHeard(OWNER)).to.equal(false);
+    sessions.enter(persistent);
+    sessions.leave(persistent);
+    expect(sessions.isHeard(OWNER)).to.equal(true);
+  });
+});

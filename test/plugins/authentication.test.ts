@@ -1,0 +1,132 @@
+import { expect } from 'chai';
+import type { Credentials, Identity, Refusal } from '../../broker/plugin.js';
+import type { Credentials as Keys } from '../../core/services/accounts.js';
+import { Authentication } from '../../plugins/authentication.js';
+import { OTHER_UDID, UDID } from '../support/builders.js';
+import { World, type WorldOptions } from '../support/domain.js';
+
+const FAILURES = 3;
+
+describe('authentication', () => {
+  let world: World;
+  let mine: Keys;
+  let theirs: Keys;
+  let plugin: Authentication;
+  const open = async (options: WorldOptions = {}): Promise<void> => {
+    world = await World.open(options);
+    const { accounts, registry } = world.domain;
+    mine = await accounts.createOwner('mine');
+    theirs = await accounts.createOwner('theirs');
+    plugin = new Authentication(accounts, registry, FAILURES);
+  };
+  afterEach(() => world.close());
+
+  const login = (username: string, password: string, willTopic?: string): Promise<Identity | Refusal> => {
+    const credentials: Credentials = { clientId: '5CCF7F1A2B3C', username, password, willTopic };
+    return plugin.authenticate(credentials);
+  };
+  const isKnown = async (udid: string): Promise<string | undefined> =>
+    (await world.stores.devices.get(udid))?.owner;
+
+  describe('with open admission', () => {
+    beforeEach(() => open());
+
+    it("a UDID unknown so far, with a valid device key, is a new device of that key's owner", async () => {
+      expect(await login(UDID, mine.deviceKey)).to.include({
+        owner: mine.owner,
+        udid: UDID,
+        scope: 'device',
+      });
+      expect(await isKnown(UDID)).to.equal(mine.owner);
+    });
+
+    it('a known device comes back, and is not made again', async () => {
+      await world.device({ owner: mine.owner });
+      expect(await login(UDID, mine.deviceKey)).to.include({ udid: UDID });
+      expect((await world.record()).alias).to.equal('kitchen');
+    });
+
+    it('a UDID of another owner is refused with 5 and stays theirs', async () => {
+      await login(UDID, theirs.deviceKey);
+      expect(await login(UDID, mine.deviceKey)).to.include({ refused: 5 });
+      expect(await isKnown(UDID)).to.equal(theirs.owner);
+    });
+
+    it('the owner id with an owner key is the owner', async () => {
+      const identity = await login(mine.owner, mine.ownerKey);
+      expect(identity).to.include({ owner: mine.owner, scope: 'owner', udid: undefined });
+    });
+
+    it('the owner id with a device key is a device that has told no UDID', async () => {
+      const identity = await login(mine.owner, mine.deviceKey);
+      expect(identity).to.include({ owner: mine.owner, scope: 'device', udid: undefined });
+    });
+
+    it('the owner id with a device key and a will of its own is the device in that topic', async () => {
+      const will = `/${mine.owner}/${UDID}/status`;
+      expect(await login(mine.owner, mine.deviceKey, will)).to.include({ scope: 'device', udid: UDID });
+      expect(await isKnown(UDID)).to.equal(mine.owner);
+    });
+
+    it('a will elsewhere names no device', async () => {
+      for (const will of ['/lwt', `/${theirs.owner}/${UDID}/status`, `/${mine.owner}/shared/x`])
+        expect(await login(mine.owner, mine.deviceKey, will), will).to.include({ udid: undefined });
+      expect(await isKnown(UDID)).to.equal(undefined);
+    });
+
+    it("a will on the topic of another owner's device is refused", async () => {
+      await login(UDID, theirs.deviceKey);
+      expect(await login(mine.owner, mine.deviceKey, `/${mine.owner}/${UDID}/status`)).to.include({
+        refused: 5,
+      });
+    });
+
+    it('everything else is refused with 4, and makes no device', async () => {
+      const rows: [username: string, password: string][] = [
+        [UDID, ''],
+        [UDID, 'f'.repeat(64)],
+        [UDID, mine.deviceKey.toUpperCase()],
+        [UDID, `${mine.deviceKey} `],
+        ['', mine.deviceKey],
+        ['somebody', mine.ownerKey],
+        [theirs.owner, mine.ownerKey],
+        [theirs.owner, mine.deviceKey],
+        [mine.owner, mine.owner],
+      ];
+      for (const [username, password] of rows)
+        expect(await login(username, password), username).to.include({ refused: 4 });
+      expect(await isKnown(UDID)).to.equal(undefined);
+    }).timeout(10_000);
+
+    it('a revoked key is worth nothing', async () => {
+      const { accounts } = world.domain;
+      const { key, secret } = await accounts.addKey(mine.owner, 'second', 'device');
+      expect(await login(UDID, secret)).to.include({ udid: UDID });
+      await accounts.revokeKey(mine.owner, key.hash.slice(0, 16));
+      expect(await login(UDID, secret)).to.include({ refused: 4 });
+    });
+
+    it('who fails again and again is answered late, and nobody else', async () => {
+      for (let i = 0; i < FAILURES; i++) await login(UDID, 'wrong');
+      let answered = false;
+      const late = login(UDID, 'wrong').then(() => {
+        answered = true;
+      });
+      expect(await login(OTHER_UDID, mine.deviceKey)).to.include({ udid: OTHER_UDID });
+      expect(await login(OTHER_UDID, 'wrong')).to.include({ refused: 4 });
+      expect(await login(UDID, mine.deviceKey), 'the right key is not slowed down').to.include({
+        udid: UDID,
+      });
+      expect(answered).to.equal(false);
+      await late;
+    });
+  });
+
+  it('with closed admission only known devices come in', async () => {
+    await open({ settings: { devices: { admission: 'closed' } } });
+    await world.device({ owner: mine.owner });
+    expect(await login(UDID, mine.deviceKey)).to.include({ udid: UDID });
+    expect(await login(OTHER_UDID, mine.deviceKey)).to.include({ refused: 5 });
+    expect(await isKnown(OTHER_UDID)).to.equal(undefined);
+  });
+});

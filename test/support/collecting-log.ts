@@ -1,0 +1,28 @@
+import type { Log } from '../../core/ports.js';
+
+export interface LogLine {
+  readonly level: keyof Log;
+  readonly facts: Record<string, unknown>;
+  readonly message: string;
+}
+
+/** A log that keeps what it is told. */
+export class CollectingLog implements Log {
+  readonly lines: LogLine[] = [];
+  readonly debug = this.#taking('debug');
+  readonly info = this.#taking('info');
+  readonly warn = this.#taking('warn');
+  readonly error = this.#taking('error');
+
+  /** The errors, each as `plugin.hook`. */
+  get failedHooks(): string[] {
+    const errors = this.lines.filter(({ level }) => level === 'error');
+    return errors.map(({ facts }) => `${facts['plugin']}.${facts['hook']}`);
+  }
+
+  #taking(level: keyof Log) {
+    return (facts: object, message: string): void => {
+      this.lines.push({ level, facts: { ...facts }, message });
+    };
+  }
+}

@@ -1,0 +1,132 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { Inbox } from './inbox.js';
+
+/** One answer as it came over the socket. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly statusLine: string;
+  /** Names in lower case, in the order they came. */
+  readonly headers: readonly (readonly [string, string])[];
+  readonly head: string;
+  readonly body: Buffer;
+  /** The bytes that came with the first read. */
+  readonly first: Buffer;
+  /** `end` if the server closed in peace, `error` if it reset or was killed. */
+  readonly closed: 'end' | 'error';
+}
+
+const END_OF_HEAD = '\r\n\r\n';
+
+/** The only value of a header; undefined if it is missing or comes twice. */
+export function header(answer: RawAnswer, name: string): string | undefined {
+  const values = answer.headers.filter(([key]) => key === name.toLowerCase());
+  return values.length === 1 ? values[0]?.[1] : undefined;
+}
+
+/** True if as many bytes came as were announced. */
+export const isWhole = (answer: RawAnswer): boolean =>
+  answer.status === 200 && answer.body.length === Number(header(answer, 'content-length'));
+
+/** A request in flight that the test can hold up, cut off, or watch. */
+export class RawExchange {
+  readonly #bytes: Buffer[] = [];
+  readonly #progress = new Inbox<number>();
+  #received = 0;
+  /** Resolves when the socket has closed. */
+  readonly answer: Promise<RawAnswer>;
+
+  constructor(readonly socket: Socket) {
+    let closed: RawAnswer['closed'] = 'error';
+    socket.on('data', (bytes) => {
+      this.#bytes.push(bytes);
+      this.#received += bytes.length;
+      this.#progress.push(this.#received);
+    });
+    socket.on('end', () => {
+      closed = 'end';
+    });
+    socket.on('error', () => {
+      closed = 'error';
+    });
+    this.answer = once(socket, 'close').then(() => readAnswer(this.#bytes, closed));
+  }
+
+  get received(): number {
+    return this.#received;
+  }
+
+  /** Resolves once so many bytes have come, head included. */
+  async got(bytes: number): Promise<void> {
+    if (this.#received >= bytes) return;
+    await this.#progress.next(`byte ${bytes}`, (received) => received >= bytes);
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  /** Cuts the connection off with a reset. */
+  cut(): void {
+    this.socket.resetAndDestroy();
+  }
+}
+
+function readAnswer(pieces: readonly Buffer[], closed: RawAnswer['closed']): RawAnswer {
+  const all = Buffer.concat(pieces);
+  const end = all.indexOf(END_OF_HEAD);
+  const head = end === -1 ? '' : all.subarray(0, end + END_OF_HEAD.length).toString('latin1');
+  const [statusLine = '', ...lines] = head.split('\r\n').filter((line) => line !== '');
+  const headers = lines.map((line) => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const;
+  });
+  const body = end === -1 ? Buffer.alloc(0) : all.subarray(end + END_OF_HEAD.length);
+  const status = Number(statusLine.split(' ')[1] ?? 0);
+  return { status, statusLine, headers, head, body, first: pieces[0] ?? Buffer.alloc(0), closed };
+}
+
+/** Sends ready-made bytes over a new TCP connection and reads until the server closes. */
+export function exchange(port: number, request: string): RawExchange {
+  const socket = connect(port, '127.0.0.1');
+  const running = new RawExchange(socket);
+  socket.write(request);
+  return running;
+}
+
+/** The bytes of a GET as an updater sends them. */
+export const getRequest = (path: string, headers: Readonly<Record<string, string>> = {}): string =>
+  [
+    `GET ${path} HTTP/1.0`,
+    'Host: 127.0.0.1',
+    'User-Agent: ESP8266-http-Update',
+    'Connection: close',
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    '',
+    '',
+  ].join('\r\n');
+
+/** The bytes of a device's POST, with the stray CRLF that its Content-Length does not count. */
+export function postRequest(path: string, body: string, key?: string): string {
+  const head = [
+    `POST ${path} HTTP/1.0`,
+    'Host: 127.0.0.1',
+    ...(key === undefined ? [] : [`Authentication: ${key}`]),
+    'Accept: application/json',
+    'Origin: device',
+    'Content-Type: application/json',
+    'User-Agent: THiNX-Client',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}\r\n`;
+}
+
+export const get = (port: number, path: string, headers?: Record<string, string>): Promise<RawAnswer> =>
+  exchange(port, getRequest(path, headers)).answer;
+
+export const post = (port: number, path: string, body: string, key?: string): Promise<RawAnswer> =>
+  exchange(port, postRequest(path, body, key)).answer;

@@ -1,0 +1,173 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { at, parsed, textAt } from './json.js';
+
+/** The built program. */
+export const PROGRAM = fileURLToPath(new URL('../../scripts/firmwire.js', import.meta.url));
+const START_MS = 10_000;
+
+export interface Account {
+  readonly owner: string;
+  readonly ownerKey: string;
+  readonly deviceKey: string;
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** Settings on top of the tests' own; the keys without `FIRMWIRE_`. */
+export type Overrides = Readonly<Record<string, string>>;
+
+/** Nothing of the tester's own FIRMWIRE_ variables gets in, so that a run is the same everywhere. */
+const environment = (data: string, overrides: Overrides): NodeJS.ProcessEnv => ({
+  PATH: process.env['PATH'],
+  FIRMWIRE_DATA: data,
+  FIRMWIRE_MQTT_PORT: '0',
+  FIRMWIRE_HTTP_PORT: '0',
+  FIRMWIRE_MQTT_HOST: '127.0.0.1',
+  FIRMWIRE_HTTP_HOST: '127.0.0.1',
+  FIRMWIRE_LOG_LEVEL: 'warn',
+  FIRMWIRE_OFFERS_SETTLE_SECONDS: '0.3',
+  ...Object.fromEntries(Object.entries(overrides).map(([name, value]) => [`FIRMWIRE_${name}`, value])),
+});
+
+/** A data folder of its own for one test. */
+export const newDataFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'firmwire-e2e-'));
+
+/** Runs one command of the program to its end. */
+export async function runProgram(
+  args: readonly string[],
+  data: string,
+  overrides: Overrides = {},
+): Promise<Ended & { out: string; err: string }> {
+  const child = spawn(process.execPath, [PROGRAM, ...args], { cwd: data, env: environment(data, overrides) });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (bytes) => {
+    out += bytes;
+  });
+  child.stderr.on('data', (bytes) => {
+    err += bytes;
+  });
+  const [code, signal] = await once(child, 'close');
+  return { code, signal, out, err };
+}
+
+/** One running `firmwire serve`. */
+export class ServerProcess {
+  out = '';
+  err = '';
+  mqttPort = 0;
+  httpPort = 0;
+  account: Account = { owner: '', ownerKey: '', deviceKey: '' };
+  readonly exited: Promise<Ended>;
+  readonly #child: ChildProcess;
+
+  private constructor(
+    readonly data: string,
+    readonly overrides: Overrides,
+  ) {
+    const child = spawn(process.execPath, [PROGRAM, 'serve'], {
+      cwd: data,
+      env: environment(data, overrides),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child.stdout.on('data', (bytes) => {
+      this.out += bytes;
+    });
+    child.stderr.on('data', (bytes) => {
+      this.err += bytes;
+    });
+    this.exited = once(child, 'close').then(([code, signal]) => ({ code, signal }));
+    this.#child = child;
+  }
+
+  /** Starts a server on free ports; resolves once /health answers 200. */
+  static async start(overrides: Overrides = {}, data?: string): Promise<ServerProcess> {
+    const server = new ServerProcess(data ?? (await newDataFolder()), overrides);
+    try {
+      await server.#ready();
+      return server;
+    } catch (error) {
+      await server.kill();
+      throw error;
+    }
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  get httpUrl(): string {
+    return `http://127.0.0.1:${this.httpPort}`;
+  }
+
+  get mqttUrl(): string {
+    return `mqtt://127.0.0.1:${this.mqttPort}`;
+  }
+
+  async #ready(): Promise<void> {
+    const deadline = Date.now() + START_MS;
+    while (!(await this.#isHealthy())) {
+      if (this.#child.exitCode !== null || Date.now() > deadline)
+        throw new Error(`the server did not start (${this.#child.exitCode}):\n${this.out}${this.err}`);
+      await delay(15);
+    }
+    const credentials: unknown = JSON.parse(await readFile(join(this.data, 'credentials.json'), 'utf8'));
+    this.account = accountOf(credentials);
+  }
+
+  async #isHealthy(): Promise<boolean> {
+    const text = await readFile(join(this.data, 'runtime.json'), 'utf8').catch(() => '');
+    const runtime = parsed(text);
+    // After a kill the file of the process before may still be there.
+    if (at(runtime, 'pid') !== this.pid) return false;
+    this.mqttPort = Number(at(runtime, 'mqttPort'));
+    this.httpPort = Number(at(runtime, 'httpPort'));
+    const answer = await fetch(`${this.httpUrl}/health`).catch(() => undefined);
+    await answer?.arrayBuffer();
+    return answer?.status === 200;
+  }
+
+  /** Makes one more owner, with the command line, beside the running server. */
+  async addOwner(name: string): Promise<Account> {
+    const result = await runProgram(['owner', 'add', name, '--json'], this.data, this.overrides);
+    if (result.code !== 0) throw new Error(`owner add: ${result.code} ${result.err}`);
+    return accountOf(JSON.parse(result.out));
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** kill -9, and waits until it is dead. The data folder stays. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.exited;
+  }
+
+  /** kill -9 and a new server on the same data. */
+  async killAndRestart(): Promise<ServerProcess> {
+    await this.kill();
+    return ServerProcess.start(this.overrides, this.data);
+  }
+
+  /** Ends it, however it is, and removes its data. */
+  async dispose(): Promise<void> {
+    await this.kill();
+    await rm(this.data, { recursive: true, force: true });
+  }
+}
+
+const accountOf = (value: unknown): Account => ({
+  owner: textAt(value, 'owner'),
+  ownerKey: textAt(value, 'ownerKey'),
+  deviceKey: textAt(value, 'deviceKey'),
+});
