@@ -95,9 +95,9 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
           return done(notAuthorized(word.refused, word.reason), null);
         }
         sessions.set(client, new AedesSession(client, word, `firmwire-${randomUUID()}`));
-        // MQTT knows one name space of client ids; here every owner has their own, or one could cut off another's
-        // session, or take its queue, by its id.
-        (client as { id: string }).id = `${word.owner}:${client.id}`;
+        // MQTT knows one name space of client ids; here every owner has their own, one for each scope, or one could
+        // cut off another's session, or take its queue, by its id.
+        (client as { id: string }).id = `${word.owner}:${word.scope}:${client.id}`;
         done(null, true);
       },
       (err: unknown) => {

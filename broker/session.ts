@@ -72,6 +72,8 @@ export class AedesSession implements Session {
    * tells a push of now from one that a persistent session kept in its queue, whose token may be long dead.
    */
   async send(topic: string, payload: string, qos: 0 | 1): Promise<void> {
+    // To a client that has just left Aedes would wait for the whole drain time-out.
+    if (!this.open) return;
     const counter = ++this.#pushes;
     const packet = {
       cmd: 'publish' as const,

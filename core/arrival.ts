@@ -1,6 +1,6 @@
 import { type CheckIn, updaterError } from './checkin.js';
 import { type Device, generateAlias } from './device.js';
-import { attemptFailed, errorNoted, handedOver, installed, type Update } from './update.js';
+import { attemptFailed, errorNoted, installed, type Update } from './update.js';
 import { sameVersion } from './version.js';
 
 /** A device that has just become known. `auto_update` counts only now; later the owner's setting wins (wire.md 2). */
@@ -61,10 +61,9 @@ function afterError(update: Update, error: string, now: number): Update {
 
 /**
  * The device's record after a check-in. The owner's alias wins over what the device reports, unless it was only generated.
- * @param handed true if the token of its update is known to have been completed (wire.md 6)
  */
-export function arrived(device: Device, facts: CheckIn, handed: boolean, now: number): Device {
-  let update = device.update && handed ? handedOver(device.update) : device.update;
+export function arrived(device: Device, facts: CheckIn, now: number): Device {
+  let { update } = device;
   const error = updaterError(facts);
   if (update && facts.version !== undefined) update = afterVersion(update, facts.version, now);
   if (update && error !== undefined) update = afterError(update, error, now);

@@ -106,9 +106,9 @@ export function asked(
 /** The owner asked to be asked again later. */
 export const postponed = (update: Update, until: number): Update => ({ ...update, postponedUntil: until });
 
-/** The owner said yes. */
-export const approved = (update: Update, now: number): Update =>
-  enter(update, 'approved', now, { consent: 'approved', postponedUntil: undefined });
+/** The owner said yes, or turned auto update on while the question was open. */
+export const approved = (update: Update, consent: Consent, now: number): Update =>
+  enter(update, 'approved', now, { consent, postponedUntil: undefined });
 
 /** The owner said no. */
 export const declined = (update: Update, now: number): Update =>
@@ -122,6 +122,12 @@ export const declined = (update: Update, now: number): Update =>
 /** The owner sent this device this firmware, in whatever order the versions stand. Starts counting anew. */
 export const ordered = (target: Target, from: string | undefined, forced: boolean, now: number): Update => ({
   ...begin('approved', target, from, now),
+  consent: forced ? 'forced' : 'ordered',
+});
+
+/** The owner sent what the device has been told of already: the offer stands, now by order. */
+export const orderedAgain = (update: Update, forced: boolean): Update => ({
+  ...update,
   consent: forced ? 'forced' : 'ordered',
 });
 

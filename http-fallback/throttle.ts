@@ -3,9 +3,9 @@ import { sha256 } from '../core/account.js';
 
 /** How many failed requests a minute are answered as they are; more get 429. */
 export interface ThrottleLimits {
-  /** By one token, one device or one key. */
+  /** By one token or one device. */
   readonly subjectFailures: number;
-  /** By one address, behind which a whole fleet may stand. */
+  /** By one address or one key, behind which a whole fleet may stand. */
   readonly addressFailures: number;
 }
 
@@ -24,15 +24,21 @@ export class Throttle {
 
   /**
    * Counts one failure.
-   * @param subjects tokens, device ids and keys that the request named; secrets are kept as digests only
+   * @param subjects tokens and device ids that the request named
+   * @param key the API key that it named; secrets are kept as digests only
    * @returns seconds to wait, or undefined if this failure may be answered as it is
    */
-  async failed(address: string, subjects: readonly string[]): Promise<number | undefined> {
-    const waits = await Promise.all([
-      consume(this.#addresses, address),
-      ...subjects.map((subject) => consume(this.#subjects, sha256(subject))),
-    ]);
-    const longest = Math.max(...waits);
+  async failed(
+    address: string,
+    key: string | undefined,
+    subjects: readonly string[],
+  ): Promise<number | undefined> {
+    const shared = [address, ...(key === undefined ? [] : [sha256(key)])];
+    const crowded = Math.max(...(await Promise.all(shared.map((name) => consume(this.#addresses, name)))));
+    // Who is over that limit makes no entries of their own.
+    if (crowded > 0) return crowded;
+    const own = await Promise.all(subjects.map((subject) => consume(this.#subjects, sha256(subject))));
+    const longest = Math.max(0, ...own);
     return longest > 0 ? longest : undefined;
   }
 }

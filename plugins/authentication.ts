@@ -9,7 +9,7 @@ import { isUdid, readTopic } from '../core/topics.js';
 /** How long the answer to a client that fails again and again is held back, ms. */
 const PENALTY_MS = 2000;
 
-/** User names whose failures are counted at the same time; past this all are answered slowly. */
+/** Answers that are held back at the same time; past this, a refusal is given at once: memory is bounded. */
 const MAX_WAITING = 5000;
 
 const BAD_CREDENTIALS: Refusal = { refused: 4, reason: 'bad user name or password' };

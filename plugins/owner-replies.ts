@@ -9,6 +9,8 @@ export class OwnerReplies implements Plugin {
   readonly name = 'owner-replies';
   readonly #consent: Consent;
   readonly #announcer: Announcer;
+  /** Questions that were answered and whose device has not been looked at yet. */
+  readonly #answered = new Set<string>();
 
   constructor(consent: Consent, announcer: Announcer) {
     this.#consent = consent;
@@ -20,12 +22,15 @@ export class OwnerReplies implements Plugin {
     const meaning = readTopic(topic);
     if (meaning.kind !== 'reply') return;
     const answer = readReply(payload, meaning.nid);
-    if (answer) await this.#consent.answer(session.identity.owner, meaning.nid, answer);
+    if (answer && (await this.#consent.answer(session.identity.owner, meaning.nid, answer))) {
+      this.#answered.add(meaning.nid);
+    }
   }
 
   /** The device hears of it right after. */
   async published(_session: Session, { topic }: Message): Promise<void> {
     const meaning = readTopic(topic);
-    if (meaning.kind === 'reply') await this.#announcer.reconsider(meaning.nid);
+    if (meaning.kind === 'reply' && this.#answered.delete(meaning.nid))
+      await this.#announcer.reconsider(meaning.nid);
   }
 }

@@ -32,6 +32,7 @@ class Blobs implements BlobStore {
     private readonly dir: string,
     private readonly staging: string,
     cacheBytes: number,
+    private readonly graceMs: number,
   ) {
     this.cache = new BlobCache(cacheBytes);
   }
@@ -75,11 +76,11 @@ class Blobs implements BlobStore {
     let removed = 0;
     for (const name of await readdir(this.staging)) {
       const path = join(this.staging, name);
-      if (!this.live.has(path) && (await removeIfOld(path))) removed += 1;
+      if (!this.live.has(path) && (await removeIfOld(path, this.graceMs))) removed += 1;
     }
     for (const name of await readdir(this.dir)) {
       if (!DIGEST.test(name)) continue;
-      const unused = async () => !(await isUsed(name)) && (await removeIfOld(this.path(name)));
+      const unused = async () => !(await isUsed(name)) && (await removeIfOld(this.path(name), this.graceMs));
       if (await this.lock.acquire(name, unused)) removed += 1;
     }
     return removed;
@@ -100,10 +101,10 @@ class Blobs implements BlobStore {
 }
 
 /** False if the file is too young, or gone. */
-async function removeIfOld(path: string): Promise<boolean> {
+async function removeIfOld(path: string, graceMs: number): Promise<boolean> {
   try {
     const { mtimeMs } = await stat(path);
-    if (Date.now() - mtimeMs < GRACE_MS) return false;
+    if (Date.now() - mtimeMs < graceMs) return false;
     await rm(path);
     return true;
   } catch (error) {
@@ -117,14 +118,15 @@ async function removeIfOld(path: string): Promise<boolean> {
  *
  * So that no record points to nothing, a caller holds one lock per digest both around `keep` and storing the record,
  * and around removing the record, asking whether another uses the bytes, and `remove`. Where another process may be
- * storing a record just then, leave the removal to `clean`: it spares what was kept within the last hour.
+ * storing a record just then, leave the removal to `clean`: it spares what was kept within the last `graceMs`, an hour;
+ * 0 is for a directory that is this process's alone.
  *
  * `stage` neither drains nor destroys a stream of which it did not want the rest: its owner does. `cached` rejects
  * with FirmwireError `firmware_not_found` if there are no such bytes, and with Error if they are not what they were.
  * Nobody may write to the Buffer it gives.
  */
-export async function openBlobs(dir: string, cacheBytes: number): Promise<BlobStore> {
+export async function openBlobs(dir: string, cacheBytes: number, graceMs = GRACE_MS): Promise<BlobStore> {
   const staging = join(dir, 'staging');
   await mkdir(staging, { recursive: true });
-  return new Blobs(dir, staging, cacheBytes);
+  return new Blobs(dir, staging, cacheBytes, graceMs);
 }

@@ -1,3 +1,4 @@
+import AsyncLock from 'async-lock';
 import {
   type ApiKey,
   isSecret,
@@ -23,6 +24,8 @@ export class Accounts {
   readonly #store: AccountStore;
   readonly #clock: Clock;
   readonly #onRevoked: (owner: string, keyId: string) => void;
+  /** By owner: of two owner keys revoked at once one must stay. */
+  readonly #lock = new AsyncLock();
 
   /** @param onRevoked called after a key is gone, so that the sessions opened with it can be ended */
   constructor(
@@ -65,6 +68,11 @@ export class Accounts {
    * @throws FirmwireError `key_not_found`; `key_in_use` for the last owner key, without which nobody could come back
    */
   async revokeKey(owner: string, id: string): Promise<void> {
+    await this.#lock.acquire(owner, () => this.#revoke(owner, id));
+    this.#onRevoked(owner, id);
+  }
+
+  async #revoke(owner: string, id: string): Promise<void> {
     const keys = await this.#store.listKeys(owner);
     const key = keys.find(({ hash }) => keyId(hash) === id);
     if (!key) throw new FirmwireError('key_not_found');
@@ -72,7 +80,6 @@ export class Accounts {
       key.scope === 'owner' && keys.filter(({ scope }) => scope === 'owner').length === 1;
     if (isLastOwnerKey) throw new FirmwireError('key_in_use');
     if (!(await this.#store.removeKey(owner, key.hash))) throw new FirmwireError('key_not_found');
-    this.#onRevoked(owner, id);
   }
 
   /** Who speaks with this key, or undefined. */

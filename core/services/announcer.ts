@@ -1,5 +1,7 @@
 import type { Device } from '../device.js';
+import { type Firmware, mismatch } from '../firmware.js';
 import type { DeviceStore } from '../ports.js';
+import { isOpenQuestion } from '../update.js';
 import type { Conversations } from './conversations.js';
 import type { Desk, Outcome } from './desk.js';
 
@@ -29,15 +31,21 @@ export class Announcer {
     return this.#conversations.get(udid)?.reconsider() ?? this.#desk.consider(udid);
   }
 
-  /** Looks at every device of an owner that the condition holds for. */
-  async reconsiderAll(owner: string, concerns: (device: Device) => boolean): Promise<Announced> {
+  /** Looks at every device that this firmware is meant for, and counts what came of it for this firmware. */
+  async announce(firmware: Firmware): Promise<Announced> {
     let offered = 0;
     let asked = 0;
-    const count = (outcome: Outcome | undefined) => {
-      if (outcome?.offer) offered++;
-      else if (outcome?.decision.kind === 'ask') asked++;
-    };
-    await this.each(owner, concerns, async ({ udid }) => count(await this.reconsider(udid)));
+    await this.each(
+      firmware.owner,
+      (device) => mismatch(firmware, device) === undefined,
+      async (before) => {
+        const outcome = await this.reconsider(before.udid);
+        const isAbout = outcome?.decision.firmware?.id === firmware.id;
+        if (isAbout && outcome.offer) offered++;
+        const wasOpen = isOpenQuestion(before.update) && before.update.firmware === firmware.id;
+        if (isAbout && outcome.decision.kind === 'ask' && !wasOpen) asked++;
+      },
+    );
     return { offered, asked };
   }
 

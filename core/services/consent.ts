@@ -41,7 +41,7 @@ export class Consent {
       const after = await this.#records.change(nid, (known) => {
         const { update } = known;
         if (update?.state !== 'asked') return known;
-        if (answer === 'approve') return { ...known, update: approved(update, now) };
+        if (answer === 'approve') return { ...known, update: approved(update, 'approved', now) };
         if (answer === 'later') return { ...known, update: postponed(update, now + this.#postponeMs) };
         return { ...decline(known, update.version), update: declined(update, now) };
       });

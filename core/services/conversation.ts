@@ -94,7 +94,7 @@ export class Conversation implements Teller {
     const now = this.#clock.now();
     const { freshMs } = this.#timing;
     if (this.#transfers.isActive(this.udid)) return now + freshMs;
-    const begun = device.update?.startedAt;
+    const begun = device.update?.firmware === firmware.id ? device.update.startedAt : undefined;
     if (begun !== undefined && now < begun + freshMs) return begun + freshMs;
     const last = this.#lastOffer;
     if (last?.firmware === firmware.id && now < last.at + freshMs) return last.at + freshMs;
@@ -102,11 +102,11 @@ export class Conversation implements Teller {
   }
 
   async tell(device: Device, offer: Offer, firmware: Firmware): Promise<void> {
-    this.#lastOffer = { firmware: firmware.id, at: this.#clock.now() };
     const update = updatePayload(device.udid, offer.version, offer.token);
     // A device built with auto update off obeys only after it has been told that it is on (wire.md 3).
     const ok = okPayload({ ...device, autoUpdate: true }, this.#clock.now());
-    await this.#send(device.autoUpdate ? [update] : [ok, update]);
+    const isTold = await this.#send(device.autoUpdate ? [update] : [ok, update]);
+    if (isTold) this.#lastOffer = { firmware: firmware.id, at: this.#clock.now() };
   }
 
   async #answer(): Promise<void> {

@@ -5,7 +5,17 @@ import { FirmwireError } from '../errors.js';
 import { type Firmware, mismatch } from '../firmware.js';
 import type { Clock, TokenStore } from '../ports.js';
 import { newToken, TOKEN_LIFE_MS, tokenHash } from '../token.js';
-import { asked, type Consent, gaveUp, isOpenQuestion, offered, ordered, withdrawn } from '../update.js';
+import {
+  approved,
+  asked,
+  type Consent,
+  gaveUp,
+  isOpenQuestion,
+  offered,
+  ordered,
+  orderedAgain,
+  withdrawn,
+} from '../update.js';
 import { compareVersions, sameVersion } from '../version.js';
 import type { Catalog } from './catalog.js';
 import type { Records } from './records.js';
@@ -74,6 +84,7 @@ export class Desk {
    */
   consider(udid: string, teller?: Teller): Promise<Outcome | undefined> {
     return this.#lock.acquire(udid, async () => {
+      await this.#records.noteCompleted(udid);
       const device = await this.#records.get(udid);
       if (!device) return undefined;
       const decision = await this.#decide(device);
@@ -145,7 +156,8 @@ export class Desk {
       if (!forced && !isUpdateFor(firmware, device)) throw new FirmwireError('not_newer');
       // Sending an older version means not wanting the newer ones; or they would be offered right after it.
       const unwanted = candidates.filter(({ version }) => compareVersions(version, firmware.version) > 0);
-      await this.#tokens.kill(udid);
+      const isOut = device.update?.firmware === firmware.id && device.update.token !== undefined;
+      if (!isOut) await this.#tokens.kill(udid);
       await this.#records.change(udid, (known) => {
         const wanted = {
           ...known,
@@ -155,7 +167,10 @@ export class Desk {
         return {
           ...chosen,
           freeSpace: undefined,
-          update: ordered(firmware, known.version, forced, this.#clock.now()),
+          update:
+            isOut && known.update
+              ? orderedAgain(known.update, forced)
+              : ordered(firmware, known.version, forced, this.#clock.now()),
         };
       });
       await this.#records.flushed();
@@ -187,12 +202,26 @@ export class Desk {
     teller?: Teller,
   ): Promise<Outcome> {
     const { firmware, consent } = decision;
-    if (!teller) return { device, decision, offer: undefined, again: undefined };
+    if (!teller) {
+      const granted = await this.#grant(device, firmware, consent);
+      return { device: granted, decision, offer: undefined, again: undefined };
+    }
     const again = teller.heldBackUntil(device, firmware);
     if (again !== undefined) return { device, decision, offer: undefined, again };
     const offer = await this.#issue(device, firmware, consent, {});
     await teller.tell(device, offer, firmware);
     return { device, decision, offer, again: undefined };
+  }
+
+  /** It may have what its owner was asked about: the question is answered, whether or not it can be told now. */
+  async #grant(device: Device, firmware: Firmware, consent: Consent): Promise<Device> {
+    if (device.update?.state !== 'asked') return device;
+    const now = this.#clock.now();
+    const change = (known: Device) =>
+      known.update?.state === 'asked' && known.update.firmware === firmware.id
+        ? { ...known, update: approved(known.update, consent, now) }
+        : known;
+    return (await this.#records.change(device.udid, change)) ?? device;
   }
 
   async #issue(
@@ -244,23 +273,29 @@ export class Desk {
 
   /** Nothing is due: what was asked or offered before and is moot now is taken back. */
   async #close(device: Device, decision: Extract<Decision, { kind: 'none' }>): Promise<Device> {
-    const { udid, update } = device;
+    const { udid } = device;
     const now = this.#clock.now();
-    if (decision.reason === 'attempts_used_up' && update && update.state !== 'failed') {
-      const error =
-        update.error ??
-        `still reports ${device.version ?? 'no version'} after ${update.attempts} complete transfers`;
-      return (
-        (await this.#records.change(udid, (known) => ({ ...known, update: gaveUp(update, error, now) }))) ??
-        device
-      );
-    }
-    if (!update || !OPEN.has(update.state) || KEEPS_OPEN.has(decision.reason)) return device;
-    if (update.token !== undefined) await this.#tokens.kill(udid);
-    const next = update.token === undefined ? undefined : withdrawn(update, now);
-    return (await this.#records.change(udid, (known) => ({ ...known, update: next }))) ?? device;
+    const isSpent = decision.reason === 'attempts_used_up';
+    const isMoot = !KEEPS_OPEN.has(decision.reason);
+    const holds = (known: Device): boolean =>
+      known.update !== undefined &&
+      ((isSpent && known.update.state !== 'failed') || (isMoot && OPEN.has(known.update.state)));
+    if (!holds(device)) return device;
+
+    // A download may have begun since: the rule is asked again of the record as it is.
+    const closed = await this.#records.change(udid, (known) => {
+      const { update } = known;
+      if (!update || !holds(known)) return known;
+      if (isSpent) return { ...known, update: gaveUp(update, update.error ?? stillOld(known), now) };
+      return { ...known, update: update.token === undefined ? undefined : withdrawn(update, now) };
+    });
+    if (isMoot && closed && !closed.update?.token) await this.#tokens.kill(udid);
+    return closed ?? device;
   }
 }
+
+const stillOld = ({ version, update }: Device): string =>
+  `still reports ${version ?? 'no version'} after ${update?.attempts ?? 0} complete transfers`;
 
 /** States in which a withdrawn firmware is taken back from a device; what has landed on it stays. */
 const RETRACTABLE: ReadonlySet<string> = new Set([

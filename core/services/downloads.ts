@@ -69,12 +69,17 @@ export class Downloads {
     if (!begun) throw new FirmwireError('OTT_UPDATE_NOT_FOUND');
     const transfer: Transfer = { udid: token.udid, progress: 0, abort };
     transfers.begin(transfer);
-    await records.change(token.udid, (device) => ({
-      ...device,
-      lastSeen: clock.now(),
-      freeSpace: freeSpace ?? device.freeSpace,
-      update: ifAbout(device.update, token, (update) => downloading(update, clock.now())),
-    }));
+    try {
+      await records.change(token.udid, (device) => ({
+        ...device,
+        lastSeen: clock.now(),
+        freeSpace: freeSpace ?? device.freeSpace,
+        update: ifAbout(device.update, token, (update) => downloading(update, clock.now())),
+      }));
+    } catch (error) {
+      transfers.end(transfer);
+      throw error;
+    }
     return new Delivery(this.#parts, begun, attempt, firmware, transfer);
   }
 

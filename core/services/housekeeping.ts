@@ -1,7 +1,6 @@
 import type { AccountStore, BlobStore, Clock, DeviceStore, Log, TokenStore } from '../ports.js';
 import type { Announcer } from './announcer.js';
 import type { Catalog } from './catalog.js';
-import type { Registry } from './registry.js';
 
 /** How much one round does at most; the rest waits for the next round. */
 const ROUND = 1000;
@@ -32,9 +31,13 @@ export class Housekeeping {
 
   /** Forgets tokens that expired and asks again where an owner wanted to be asked later. */
   async round(): Promise<void> {
-    const { tokens, devices, announcer, clock } = this.#parts;
+    const { tokens, devices, announcer, clock, log } = this.#parts;
     await tokens.sweep(clock.now(), ROUND);
-    for (const { udid } of await devices.due(clock.now(), ROUND)) await announcer.reconsider(udid);
+    for (const { udid } of await devices.due(clock.now(), ROUND)) {
+      await announcer
+        .reconsider(udid)
+        .catch((err: unknown) => log.error({ err, udid }, 'a device cannot be looked at'));
+    }
   }
 
   /**
@@ -52,13 +55,12 @@ export class Housekeeping {
    * not yet asked are asked, and those that became moot are closed.
    */
   async recover(): Promise<void> {
-    const { accounts, announcer, registry } = this.#parts;
+    const { accounts, announcer } = this.#parts;
     for await (const { id } of accounts.owners()) {
       await announcer.each(
         id,
         () => !this.#stopped,
         async ({ udid }) => {
-          await registry.noteCompleted(udid);
           await announcer.reconsider(udid);
         },
       );
@@ -73,7 +75,6 @@ interface Parts {
   readonly catalog: Catalog;
   readonly blobs: BlobStore;
   readonly announcer: Announcer;
-  readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Log;
 }

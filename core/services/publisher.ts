@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type AsyncLock from 'async-lock';
 import { FirmwireError } from '../errors.js';
 import { checkImageName, renderFiles } from '../files-body.js';
-import { type Firmware, type FirmwareFile, mismatch, type Release, sameTarget } from '../firmware.js';
+import { type Firmware, type FirmwareFile, type Release, sameTarget } from '../firmware.js';
 import { IMAGE_HEAD_BYTES, inspectImage } from '../image.js';
 import { type Platform, readPlatform, takesFiles } from '../platform.js';
 import type { BlobStore, Clock, DeviceStore, StagedBlob } from '../ports.js';
@@ -73,7 +73,7 @@ export class Publisher {
       const { stored, created } = await this.#store(firmware, body);
       const released = stored.rollout !== 'none';
       if (released) this.#parts.feed.firmwareEvent(stored, 'published');
-      const announced = released ? await this.#announce(stored) : { offered: 0, asked: 0 };
+      const announced = released ? await this.#parts.announcer.announce(stored) : { offered: 0, asked: 0 };
       return { firmware: stored, created, ...announced };
     } finally {
       await Promise.all(staged.map((blob) => blob.discard()));
@@ -101,11 +101,6 @@ export class Publisher {
         await announcer.reconsider(udid);
       },
     );
-  }
-
-  #announce(firmware: Firmware): Promise<Announced> {
-    const concerns = (device: Parameters<typeof mismatch>[1]) => mismatch(firmware, device) === undefined;
-    return this.#parts.announcer.reconsiderAll(firmware.owner, concerns);
   }
 
   /** The platform whose updater will see the image: as said, or that of the one device it is for. */

@@ -1,14 +1,17 @@
 import type { Device } from '../device.js';
-import type { DeviceStore } from '../ports.js';
+import type { DeviceStore, TokenStore } from '../ports.js';
+import { handedOver } from '../update.js';
 import type { OwnerFeed } from './owner-feed.js';
 
 /** The one way in which device records change: what is written is also told to the owner. */
 export class Records {
   readonly #store: DeviceStore;
+  readonly #tokens: TokenStore;
   readonly #feed: OwnerFeed;
 
-  constructor(store: DeviceStore, feed: OwnerFeed) {
+  constructor(store: DeviceStore, tokens: TokenStore, feed: OwnerFeed) {
     this.#store = store;
+    this.#tokens = tokens;
     this.#feed = feed;
   }
 
@@ -34,6 +37,18 @@ export class Records {
     });
     if (before && after && before !== after) await this.#feed.changed(before, after);
     return after;
+  }
+
+  /**
+   * Notes a transfer that was completed while the record does not say so: the server stopped in between. To be called
+   * before anything is concluded from the record.
+   */
+  async noteCompleted(udid: string): Promise<void> {
+    const token = (await this.#store.get(udid))?.update?.token;
+    if (token === undefined || (await this.#tokens.get(token))?.completedAt === undefined) return;
+    await this.change(udid, (known) =>
+      known.update?.token === token ? { ...known, update: handedOver(known.update) } : known,
+    );
   }
 
   flushed(): Promise<void> {

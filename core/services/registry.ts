@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import AsyncLock from 'async-lock';
 import { arrived, newDevice } from '../arrival.js';
 import type { CheckIn } from '../checkin.js';
 import { cleanAlias, type Device } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import type { Clock, DeviceStore, TokenStore } from '../ports.js';
-import { handedOver } from '../update.js';
 import type { OwnerFeed } from './owner-feed.js';
 import type { Records } from './records.js';
 import type { Transfers } from './transfers.js';
@@ -28,6 +28,7 @@ export class Registry {
   readonly #transfers: Transfers;
   readonly #clock: Clock;
   readonly #admission: Admission;
+  readonly #lock = new AsyncLock({ maxPending: Number.POSITIVE_INFINITY });
 
   constructor(parts: {
     devices: DeviceStore;
@@ -69,7 +70,14 @@ export class Registry {
    * Takes in a check-in over HTTP: finds the device or creates it.
    * @throws FirmwireError `admission_closed` for a new device while admission is closed
    */
-  async register(owner: string, facts: CheckIn): Promise<Device> {
+  register(owner: string, facts: CheckIn): Promise<Device> {
+    // A device that repeats itself while it waits for its first answer is still one device.
+    return this.#lock.acquire(`${owner}/${facts.mac ?? facts.udid ?? ''}`, () =>
+      this.#register(owner, facts),
+    );
+  }
+
+  async #register(owner: string, facts: CheckIn): Promise<Device> {
     const known = await this.find(owner, facts);
     if (known) return (await this.checkIn(known.udid, facts)) ?? known;
     if (this.#admission === 'closed') throw new FirmwireError('admission_closed');
@@ -82,10 +90,8 @@ export class Registry {
 
   /** Takes in a check-in of a known device; undefined if it is no longer known. */
   async checkIn(udid: string, facts: CheckIn): Promise<Device | undefined> {
-    const completed = await this.#completedToken(udid);
-    const device = await this.#records.change(udid, (known) =>
-      arrived(known, facts, awaitsNote(known, completed), this.#clock.now()),
-    );
+    await this.#records.noteCompleted(udid);
+    const device = await this.#records.change(udid, (known) => arrived(known, facts, this.#clock.now()));
     if (device)
       this.#feed.deviceEvent(
         device,
@@ -93,22 +99,6 @@ export class Registry {
         device.version === undefined ? {} : { version: device.version },
       );
     return device;
-  }
-
-  /** Notes a transfer that was completed just before the server stopped, so that it can prove an installation. */
-  async noteCompleted(udid: string): Promise<void> {
-    const completed = await this.#completedToken(udid);
-    if (completed === undefined) return;
-    await this.#records.change(udid, (known) =>
-      known.update && awaitsNote(known, completed) ? { ...known, update: handedOver(known.update) } : known,
-    );
-  }
-
-  /** The token of the device's update, if it has been completed and that was not noted: the server stopped in between. */
-  async #completedToken(udid: string): Promise<string | undefined> {
-    const { update } = (await this.#devices.get(udid)) ?? {};
-    const token = update?.token === undefined ? undefined : await this.#tokens.get(update.token);
-    return token?.completedAt === undefined ? undefined : token.hash;
   }
 
   /** Notes that a device came or went, and tells its owner. */
@@ -161,7 +151,3 @@ export class Registry {
     return device;
   }
 }
-
-/** True while the device's update still waits for this completed token to be noted. */
-const awaitsNote = (device: Device, completed: string | undefined): boolean =>
-  completed !== undefined && device.update?.token === completed;

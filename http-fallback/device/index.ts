@@ -45,7 +45,7 @@ async function fail(
 ): Promise<FastifyReply> {
   const { code } = asFirmwireError(error, log);
   const isTheirs = HTTP_STATUS[code] < 500;
-  const wait = isTheirs ? await throttle.failed(request.ip, subjectsOf(request)) : undefined;
+  const wait = isTheirs ? await throttle.failed(request.ip, keyOf(request), subjectsOf(request)) : undefined;
   if (wait !== undefined) reply.header('Retry-After', wait);
   const told = wait === undefined ? code : 'throttled';
   return reply
@@ -54,12 +54,12 @@ async function fail(
     .send(JSON.stringify({ success: false, response: told }));
 }
 
-/** What the request named: its token, its key, its device. */
+/** What the request named: its token, its device. */
 function subjectsOf(request: FastifyRequest): string[] {
   const body = readObject(request.body) ?? {};
   const inner = (body['registration'] ?? body) as Record<string, unknown>;
   const { ott } = request.query as Record<string, unknown>;
-  const named = [ott, keyOf(request), inner?.['udid'], inner?.['mac'], inner?.['ott']].flat();
+  const named = [ott, inner?.['udid'], inner?.['mac'], inner?.['ott']].flat();
   return named
     .filter((value): value is string => typeof value === 'string' && value !== '')
     .map((v) => v.slice(0, 256));

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Span } from '../../core/coverage.js';
+import { FirmwireError } from '../../core/errors.js';
 import type { Firmware } from '../../core/firmware.js';
 import type { BlobStore, Log } from '../../core/ports.js';
 import type { Delivery, Downloads } from '../../core/services/downloads.js';
@@ -38,9 +39,9 @@ export class Transmitter {
     const delivery = await this.#parts.downloads.begin(found, cut);
     const { sha256, size } = found.firmware;
     const pieces = piecesOf(this.#parts.blobs, sha256, size, selection.span)[Symbol.asyncIterator]();
+    response.socket?.setTimeout(this.#parts.idleMs, cut);
     const first = await this.#first(pieces, delivery);
     reply.hijack();
-    response.socket?.setTimeout(this.#parts.idleMs, cut);
     response.writeHead(selection.partial ? 206 : 200, headersFor(found.firmware, selection));
     await this.#send(response, delivery, selection.span, first, pieces);
     return reply;
@@ -50,9 +51,10 @@ export class Transmitter {
   async #first(pieces: AsyncIterator<Buffer>, delivery: Delivery): Promise<IteratorResult<Buffer>> {
     try {
       return await pieces.next();
-    } catch (error) {
+    } catch (err) {
+      this.#parts.log.error({ err, firmware: delivery.firmware.id }, 'firmware bytes cannot be read');
       await delivery.end([0, 0], false);
-      throw error;
+      throw new FirmwireError('internal');
     }
   }
 

@@ -46,7 +46,7 @@ export function buildDomain({ settings, stores, blobs, outbox, presence, clock, 
   const conversations = new Conversations();
   const catalog = new Catalog(stores.firmware);
   const feed = new OwnerFeed({ outbox, catalog, presence, transfers, clock, policy });
-  const records = new Records(devices, feed);
+  const records = new Records(devices, tokens, feed);
   const { admission } = settings.devices;
   const registry = new Registry({ devices, tokens, records, feed, transfers, clock, admission });
   const desk = new Desk({ catalog, records, tokens, transfers, clock, policy, lock });
@@ -70,7 +70,6 @@ export function buildDomain({ settings, stores, blobs, outbox, presence, clock, 
       catalog,
       blobs,
       announcer,
-      registry,
       clock,
       log,
     }),

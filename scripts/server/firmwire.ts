@@ -61,7 +61,7 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     await mkdir(settings.data, { recursive: true, mode: 0o700 });
     const stores = await openEmbedded(join(settings.data, 'store'));
     undo.push(() => stores.close());
-    const blobs = await openBlobs(join(settings.data, 'firmware'), settings.downloads.cacheBytes);
+    const blobs = await openBlobs(join(settings.data, 'firmware'), settings.downloads.cacheBytes, 0);
     const broker = ownBroker ?? (await createBroker(settings, log));
     if (!ownBroker) undo.push(() => closeBroker(broker));
 

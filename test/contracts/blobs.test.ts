@@ -17,7 +17,7 @@ const HOUR_MS = 60 * 60 * 1000;
 const NO_LIMIT = 1e9;
 const nobody = async () => false;
 
-const inPieces = () => Readable.from([BYTES.subarray(0, 3), BYTES.subarray(3, 900), BYTES.subarray(900)]);
+const inPieces = () => Readable.from([BYTES.subarray(0, 3), BYTES.subarray(3, 100), BYTES.subarray(100)]);
 const codeOf = (error: unknown) => (error instanceof FirmwireError ? error.code : error);
 
 async function readAll(source: Readable): Promise<Buffer> {
@@ -66,7 +66,7 @@ describe('blobs', () => {
     it('stops past the limit, leaves nothing behind and does not destroy the source', async () => {
       const source = inPieces();
       for (const tooMuch of [source, BYTES]) {
-        const error = await blobs.stage(tooMuch, 899, 10).catch(codeOf);
+        const error = await blobs.stage(tooMuch, 99, 10).catch(codeOf);
         expect(error).to.equal('image_too_large');
       }
       expect(await staged()).to.deep.equal([]);
@@ -212,6 +212,14 @@ describe('blobs', () => {
       await keep();
       expect(await blobs.clean(nobody)).to.equal(0);
       expect(await readFile(at(SHA256))).to.deep.equal(BYTES);
+    });
+
+    it('spares bytes that were staged long ago and kept just now', async () => {
+      const blob = await blobs.stage(BYTES, NO_LIMIT, 0);
+      const [name = ''] = await staged();
+      await age(at('staging', name), HOUR_MS + 1);
+      await blob.keep();
+      expect(await blobs.clean(nobody)).to.equal(0);
     });
 
     it('spares bytes that are kept again while it asks whether they are used', async () => {

@@ -44,7 +44,7 @@ export function describeDueDevices(name: string, open: Open<DeviceStore>): void 
       expect(await due(NOW * 2)).to.deep.equal([]);
       await put(postponed(question(), NOW));
       expect(await due(NOW)).to.deep.equal([UDID]);
-      await put({ ...approved(question(), NOW), postponedUntil: NOW });
+      await put({ ...approved(question(), 'approved', NOW), postponedUntil: NOW });
       expect(await due(NOW)).to.deep.equal([]);
     });
 

@@ -43,7 +43,7 @@ function offersTo(device: Device, end: (update: Update, now: number) => Update):
 
 describe('decideUpdate: no endless flashing (wire.md 3)', () => {
   const orders = { update: arrows.ordered(v11, '1.0.0', true, NOW) };
-  const approval = { update: arrows.approved(arrows.asked(undefined, v11, '1.0.0', NOW), NOW) };
+  const approval = { update: arrows.approved(arrows.asked(undefined, v11, '1.0.0', NOW), 'approved', NOW) };
   for (const [who, device] of [
     ['auto update on', auto({})],
     ['approved', aDevice(approval)],

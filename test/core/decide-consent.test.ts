@@ -9,7 +9,7 @@ const v12 = aFirmware({ version: '1.2.0' });
 
 describe('decideUpdate: consent (wire.md 3 and 5)', () => {
   const question = asked(undefined, v11, '1.0.0', NOW - HOUR);
-  const yes = approved(question, NOW);
+  const yes = approved(question, 'approved', NOW);
   decisions([
     ['auto update on', auto(), [v11], 'offer fw-1.1.0 auto'],
     ['auto update off', aDevice(), [v11], 'ask fw-1.1.0'],

@@ -45,7 +45,7 @@ describe('the owner message (wire.md 5)', () => {
 
   for (const [name, update] of [
     ['nothing is owed', undefined],
-    ['the owner said yes', approved(question, NOW)],
+    ['the owner said yes', approved(question, 'approved', NOW)],
     ['the owner said no', declined(question, NOW)],
     ['the owner said later', postponed(question, NOW + 24 * HOUR)],
     ['the device has been told', offered(undefined, aFirmware(), '1.0.0', 'auto', 'hash', NOW)],

@@ -14,7 +14,7 @@ describe('the life of an update', () => {
   const reached: [UpdateState, Update][] = [
     ['offered', offered],
     ['asked', asked],
-    ['approved', arrows.approved(asked, NOW)],
+    ['approved', arrows.approved(asked, 'approved', NOW)],
     ['approved', arrows.ordered(firmware, '1.0.0', false, NOW)],
     ['declined', arrows.declined(asked, NOW)],
     ['downloading', downloading],
@@ -67,7 +67,7 @@ describe('the life of an update', () => {
       arrows.downloading,
       arrows.downloaded,
       arrows.installed,
-      arrows.approved,
+      (update: Update, now: number) => arrows.approved(update, 'approved', now),
       arrows.withdrawn,
     ])
       expect(() => step(frozen, NOW)).to.not.throw();
@@ -76,7 +76,7 @@ describe('the life of an update', () => {
 
 describe('consent in the life of an update (wire.md 3)', () => {
   it('is taken back when the owner is asked, says no, or the firmware is withdrawn', () => {
-    const approved = arrows.approved(asked, NOW);
+    const approved = arrows.approved(asked, 'approved', NOW);
     expect(approved.consent).to.equal('approved');
     expect(arrows.asked(approved, firmware, '1.0.0', NOW).consent).to.equal(undefined);
     expect(arrows.declined(approved, NOW).consent).to.equal(undefined);
@@ -84,7 +84,7 @@ describe('consent in the life of an update (wire.md 3)', () => {
   });
 
   it('is not passed on to another firmware', () => {
-    const approved = arrows.approved(asked, NOW);
+    const approved = arrows.approved(asked, 'approved', NOW);
     expect(arrows.asked(approved, newer, '1.0.0', NOW)).to.include({
       consent: undefined,
       firmware: newer.id,
@@ -95,8 +95,8 @@ describe('consent in the life of an update (wire.md 3)', () => {
     ['asked', asked, true],
     ['asked, to be asked again later', arrows.postponed(asked, NOW + HOUR), false],
     ['asked again', arrows.asked(arrows.postponed(asked, NOW + HOUR), firmware, '1.0.0', NOW + HOUR), true],
-    ['approved', arrows.approved(asked, NOW), false],
-    ['approved after "later"', arrows.approved(arrows.postponed(asked, NOW + HOUR), NOW), false],
+    ['approved', arrows.approved(asked, 'approved', NOW), false],
+    ['approved after "later"', arrows.approved(arrows.postponed(asked, NOW + HOUR), 'approved', NOW), false],
     ['declined', arrows.declined(asked, NOW), false],
     ['offered', offered, false],
     ['nothing', undefined, false],
@@ -174,7 +174,14 @@ describe('an offer taken back (wire.md 3, Cancel)', () => {
   }
 
   it('follows when the owner declines what had been offered on his approval', () => {
-    const update = arrows.offered(arrows.approved(asked, NOW), firmware, '1.0.0', 'approved', 'token', NOW);
+    const update = arrows.offered(
+      arrows.approved(asked, 'approved', NOW),
+      firmware,
+      '1.0.0',
+      'approved',
+      'token',
+      NOW,
+    );
     expect(arrows.declined(update, NOW)).to.include({ cancelOwed: true, token: undefined });
   });
 });

@@ -70,8 +70,10 @@ export class Environment {
     try {
       const opened = new Environment(open<unknown, Key>(dir, { ...OPTIONS, mapSize }));
       environment = opened;
-      await opened.claim(path);
-      return opened.root.transactionSync(() => make(opened), TransactionFlags.SYNCHRONOUS_COMMIT);
+      return opened.root.transactionSync(() => {
+        opened.claim(path);
+        return make(opened);
+      }, TransactionFlags.SYNCHRONOUS_COMMIT);
     } catch (error) {
       await environment?.close();
       throw explained(path, error);
@@ -131,13 +133,13 @@ export class Environment {
   }
 
   /** Makes a new environment ours, or checks that an old one is. */
-  private async claim(path: string): Promise<void> {
+  private claim(path: string): void {
     const names = Array.from(this.root.getKeys(), String);
     if (names.length > 0 && !names.includes(FORMAT_TABLE))
       throw new Error(`${path} is an LMDB database of another program.`);
     const format = this.table<typeof FORMAT>(FORMAT_TABLE);
     const found = format.get('format');
-    if (!found) await this.write(() => format.put('format', FORMAT));
+    if (!found) format.put('format', FORMAT);
     else if (found.name !== FORMAT.name) throw new Error(`${path} is an LMDB database of another program.`);
     else if (found.version > FORMAT.version)
       throw new Error(`${path} was written by a newer version of Firmwire (format ${found.version}).`);

@@ -13,13 +13,13 @@ describe('the announcer', () => {
   const fleet = (size: number, owner = OWNER): Promise<unknown> =>
     Promise.all([...Array(size).keys()].map((n) => world.device({ owner, udid: udidOf(n), mac: undefined })));
 
-  it('looks at every device of the owner that the condition holds for, and counts', async () => {
+  it('looks at every device that the firmware is meant for, and counts the questions it opens', async () => {
     await fleet(600);
     await world.publish({ rollout: 'none' });
-    const { firmware } = await world.publish();
+    const { firmware, offered, asked } = await world.publish();
     expect(firmware.rollout).to.equal('all-at-once');
-    const some = await world.domain.announcer.reconsiderAll(OWNER, ({ udid }) => udid < udidOf(10));
-    expect(some).to.deep.equal({ offered: 0, asked: 10 });
+    expect({ offered, asked }).to.deep.equal({ offered: 0, asked: 600 });
+    expect(await world.domain.announcer.announce(firmware)).to.deep.equal({ offered: 0, asked: 0 });
     const states = new Set<string | undefined>();
     for await (const { update } of world.stores.devices.all(OWNER)) states.add(update?.state);
     expect([...states]).to.deep.equal(['asked']);
