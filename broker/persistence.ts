@@ -14,7 +14,19 @@ interface Persistence {
   addSubscriptions(client: Client, subscriptions: Subscription[]): Promise<void>;
   storeRetained(packet: PublishPacket): Promise<void>;
   createRetainedStreamCombi(filters: string[]): Readable;
+  outgoingUpdate(client: Client, packet: Queued): Promise<unknown>;
+  outgoingClearMessageId(client: Client, packet: Queued): Promise<unknown>;
 }
+
+/** What identifies a message in a persistent session's queue. */
+interface Queued {
+  readonly messageId?: number | undefined;
+  readonly brokerId?: string | undefined;
+  readonly brokerCounter?: number | undefined;
+}
+
+/** No message id of the wire, which has 16 bits (MQTT 3.1.1, 2.3.1). */
+const MARK = -1;
 
 export interface Wrapping {
   readonly subscriber: SubscriberCell;
@@ -48,6 +60,8 @@ async function* matchingPackets(subscriber: Subscriber, source: RetainedSource) 
 /**
  * Stands between Aedes and its persistence, in place, whichever persistence it is:
  * - Aedes stores the refused filters of a SUBSCRIBE along with the granted ones; only granted ones get through.
+ * - Aedes takes a message that it does not forward off the queue by its message id, which it does not have yet, and so
+ *   hits whichever message waits first; here it hits the one that is meant.
  * - Retained messages come from our source, which knows who asks, instead of a walk over all there are.
  */
 export function wrapPersistence(broker: Aedes, { subscriber, retained, log, maySubscribe }: Wrapping): void {
@@ -60,6 +74,17 @@ export function wrapPersistence(broker: Aedes, { subscriber, retained, log, mayS
       client,
       subscriptions.filter((_, i) => verdicts[i]),
     );
+  };
+
+  const clear = persistence.outgoingClearMessageId.bind(persistence);
+  persistence.outgoingClearMessageId = async (client, packet) => {
+    if (packet.messageId !== undefined) return clear(client, packet);
+    const marked = { ...packet, messageId: MARK };
+    const isQueued = await persistence.outgoingUpdate(client, marked).then(
+      () => true,
+      () => false,
+    );
+    return isQueued ? clear(client, marked) : undefined;
   };
 
   persistence.storeRetained = async ({ topic, payload, qos }) => {

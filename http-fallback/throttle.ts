@@ -3,9 +3,9 @@ import { sha256 } from '../core/account.js';
 
 /** How many failed requests a minute are answered as they are; more get 429. */
 export interface ThrottleLimits {
-  /** By one token or one device. */
+  /** By one token, one device or one key that nobody knows. */
   readonly subjectFailures: number;
-  /** By one address or one key, behind which a whole fleet may stand. */
+  /** By one address, behind which a whole fleet may stand. */
   readonly addressFailures: number;
 }
 
@@ -24,17 +24,11 @@ export class Throttle {
 
   /**
    * Counts one failure.
-   * @param subjects tokens and device ids that the request named
-   * @param key the API key that it named; secrets are kept as digests only
+   * @param subjects who is to blame: tokens, device ids, wrong keys; kept as digests only
    * @returns seconds to wait, or undefined if this failure may be answered as it is
    */
-  async failed(
-    address: string,
-    key: string | undefined,
-    subjects: readonly string[],
-  ): Promise<number | undefined> {
-    const shared = [address, ...(key === undefined ? [] : [sha256(key)])];
-    const crowded = Math.max(...(await Promise.all(shared.map((name) => consume(this.#addresses, name)))));
+  async failed(address: string, subjects: readonly string[]): Promise<number | undefined> {
+    const crowded = await consume(this.#addresses, address);
     // Who is over that limit makes no entries of their own.
     if (crowded > 0) return crowded;
     const own = await Promise.all(subjects.map((subject) => consume(this.#subjects, sha256(subject))));

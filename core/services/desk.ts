@@ -1,8 +1,8 @@
 import type AsyncLock from 'async-lock';
-import { candidatesFor, type Decision, decideUpdate, isUpdateFor, type OfferPolicy } from '../decide.js';
-import { type Device, decline } from '../device.js';
+import { candidatesFor, type Decision, decideUpdate, type OfferPolicy } from '../decide.js';
+import type { Device } from '../device.js';
 import { FirmwireError } from '../errors.js';
-import { type Firmware, mismatch } from '../firmware.js';
+import type { Firmware } from '../firmware.js';
 import type { Clock, TokenStore } from '../ports.js';
 import { newToken, TOKEN_LIFE_MS, tokenHash } from '../token.js';
 import {
@@ -12,11 +12,9 @@ import {
   gaveUp,
   isOpenQuestion,
   offered,
-  ordered,
-  orderedAgain,
+  type Update,
   withdrawn,
 } from '../update.js';
-import { compareVersions, sameVersion } from '../version.js';
 import type { Catalog } from './catalog.js';
 import type { Records } from './records.js';
 import type { Transfers } from './transfers.js';
@@ -134,64 +132,6 @@ export class Desk {
     });
   }
 
-  /**
-   * The owner sends one device an update: their call is the consent. Durable.
-   * @param id absent: the newest firmware for this device
-   * @throws FirmwireError `no_such_device`, `firmware_not_found`, `wrong_target`, `not_newer`
-   */
-  async order(owner: string, udid: string, id: string | undefined, forced: boolean): Promise<void> {
-    await this.#lock.acquire(udid, async () => {
-      const device = await this.#records.ofOwner(owner, udid);
-      if (!device) throw new FirmwireError('no_such_device');
-      const all = await this.#catalog.list(owner);
-      const candidates = candidatesFor(device, all);
-      const firmware = id === undefined ? candidates[0] : all.find((known) => known.id === id);
-      if (!firmware) throw new FirmwireError('firmware_not_found');
-      const miss = mismatch(firmware, device);
-      if (miss)
-        throw new FirmwireError(
-          'wrong_target',
-          `This firmware is not meant for this device: its ${miss} differs.`,
-        );
-      if (!forced && !isUpdateFor(firmware, device)) throw new FirmwireError('not_newer');
-      // Sending an older version means not wanting the newer ones; or they would be offered right after it.
-      const unwanted = candidates.filter(({ version }) => compareVersions(version, firmware.version) > 0);
-      const isOut = device.update?.firmware === firmware.id && device.update.token !== undefined;
-      if (!isOut) await this.#tokens.kill(udid);
-      await this.#records.change(udid, (known) => {
-        const wanted = {
-          ...known,
-          declined: known.declined.filter((version) => !sameVersion(version, firmware.version)),
-        };
-        const chosen = unwanted.reduce<Device>((each, { version }) => decline(each, version), wanted);
-        return {
-          ...chosen,
-          freeSpace: undefined,
-          update:
-            isOut && known.update
-              ? orderedAgain(known.update, forced)
-              : ordered(firmware, known.version, forced, this.#clock.now()),
-        };
-      });
-      await this.#records.flushed();
-    });
-  }
-
-  /** Takes a firmware back from a device that was asked, told or is fetching it. */
-  async retract(udid: string, firmware: string): Promise<void> {
-    await this.#lock.acquire(udid, async () => {
-      const device = await this.#records.get(udid);
-      if (device?.update?.firmware !== firmware) return;
-      await this.#tokens.kill(udid);
-      this.#transfers.cut(udid);
-      await this.#records.change(udid, (known) =>
-        known.update?.firmware === firmware && RETRACTABLE.has(known.update.state)
-          ? { ...known, update: withdrawn(known.update, this.#clock.now()) }
-          : known,
-      );
-    });
-  }
-
   async #decide(device: Device): Promise<Decision> {
     return decideUpdate(device, await this.#catalog.list(device.owner), this.#clock.now(), this.#policy);
   }
@@ -279,33 +219,29 @@ export class Desk {
     const isMoot = !KEEPS_OPEN.has(decision.reason);
     const holds = (known: Device): boolean =>
       known.update !== undefined &&
-      ((isSpent && known.update.state !== 'failed') || (isMoot && OPEN.has(known.update.state)));
+      ((isSpent && known.update.state !== 'failed') || (isMoot && this.#isOpen(known.update, udid)));
     if (!holds(device)) return device;
 
-    // A download may have begun since: the rule is asked again of the record as it is.
+    // The token first: after that no download can complete. One that did before has changed the record, so the rule
+    // is asked again of the record as it is.
+    if (isMoot) await this.#tokens.kill(udid);
     const closed = await this.#records.change(udid, (known) => {
       const { update } = known;
       if (!update || !holds(known)) return known;
       if (isSpent) return { ...known, update: gaveUp(update, update.error ?? stillOld(known), now) };
       return { ...known, update: update.token === undefined ? undefined : withdrawn(update, now) };
     });
-    if (isMoot && closed && !closed.update?.token) await this.#tokens.kill(udid);
     return closed ?? device;
+  }
+
+  /** True if it has been promised or asked about, and is not being fetched now. */
+  #isOpen({ state }: Update, udid: string): boolean {
+    return OPEN.has(state) || (state === 'downloading' && !this.#transfers.isActive(udid));
   }
 }
 
 const stillOld = ({ version, update }: Device): string =>
   `still reports ${version ?? 'no version'} after ${update?.attempts ?? 0} complete transfers`;
-
-/** States in which a withdrawn firmware is taken back from a device; what has landed on it stays. */
-const RETRACTABLE: ReadonlySet<string> = new Set([
-  'offered',
-  'asked',
-  'approved',
-  'declined',
-  'downloading',
-  'failed',
-]);
 
 /** States of an update that has been promised or asked about and not begun. */
 const OPEN: ReadonlySet<string> = new Set(['asked', 'approved', 'offered']);

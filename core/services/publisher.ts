@@ -10,7 +10,7 @@ import type { BlobStore, Clock, DeviceStore, StagedBlob } from '../ports.js';
 import { sameVersion } from '../version.js';
 import type { Announced, Announcer } from './announcer.js';
 import type { Catalog } from './catalog.js';
-import type { Desk } from './desk.js';
+import type { Orders } from './orders.js';
 import type { OwnerFeed } from './owner-feed.js';
 
 /** What an owner says about the firmware that is being published. */
@@ -85,7 +85,7 @@ export class Publisher {
    * @throws FirmwireError `firmware_not_found`
    */
   async withdraw(owner: string, id: string): Promise<void> {
-    const { catalog, desk, announcer, blobs, feed, lock } = this.#parts;
+    const { catalog, orders, announcer, blobs, feed, lock } = this.#parts;
     const firmware = await catalog.get(owner, id);
     if (!firmware) throw new FirmwireError('firmware_not_found');
     await lock.acquire(BLOBS, async () => {
@@ -97,7 +97,7 @@ export class Publisher {
       owner,
       (device) => device.update?.firmware === id,
       async ({ udid }) => {
-        await desk.retract(udid, id);
+        await orders.retract(udid, id);
         await announcer.reconsider(udid);
       },
     );
@@ -179,7 +179,7 @@ interface Parts {
   readonly catalog: Catalog;
   readonly blobs: BlobStore;
   readonly devices: DeviceStore;
-  readonly desk: Desk;
+  readonly orders: Orders;
   readonly announcer: Announcer;
   readonly feed: OwnerFeed;
   readonly clock: Clock;

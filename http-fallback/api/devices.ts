@@ -1,7 +1,7 @@
 import { FirmwireError } from '../../core/errors.js';
 import type { DeviceStore } from '../../core/ports.js';
 import type { Announcer } from '../../core/services/announcer.js';
-import type { Desk } from '../../core/services/desk.js';
+import type { Orders } from '../../core/services/orders.js';
 import type { OwnerFeed } from '../../core/services/owner-feed.js';
 import type { Records } from '../../core/services/records.js';
 import type { Registry } from '../../core/services/registry.js';
@@ -13,7 +13,7 @@ export interface DeviceApiParts {
   readonly devices: DeviceStore;
   readonly records: Records;
   readonly registry: Registry;
-  readonly desk: Desk;
+  readonly orders: Orders;
   readonly announcer: Announcer;
   readonly feed: OwnerFeed;
   /** Ends the connection of a device that is no more. */
@@ -24,7 +24,7 @@ const tags = ['devices'];
 
 /** `/api/v1/devices`. */
 export function deviceApi(scope: ApiScope, parts: DeviceApiParts): void {
-  const { devices, registry, desk, announcer, feed } = parts;
+  const { devices, registry, orders, announcer, feed } = parts;
 
   const view = async (owner: string, udid: string): Promise<DeviceView> => {
     const device = await parts.records.ofOwner(owner, udid);
@@ -96,7 +96,7 @@ export function deviceApi(scope: ApiScope, parts: DeviceApiParts): void {
       },
     },
     async ({ principal, params, body }) => {
-      await desk.order(principal.owner, params.udid, body.firmware, body.forced === true);
+      await orders.order(principal.owner, params.udid, body.firmware, body.forced === true);
       await announcer.reconsider(params.udid);
       return { device: mutable(await view(principal.owner, params.udid)) };
     },

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { FirmwireError } from '../../core/errors.js';
+import { type ErrorCode, FirmwireError } from '../../core/errors.js';
 import type { Log } from '../../core/ports.js';
 import { boundBody } from '../bound-body.js';
 import { asFirmwireError } from '../failures.js';
@@ -45,7 +45,7 @@ async function fail(
 ): Promise<FastifyReply> {
   const { code } = asFirmwireError(error, log);
   const isTheirs = HTTP_STATUS[code] < 500;
-  const wait = isTheirs ? await throttle.failed(request.ip, keyOf(request), subjectsOf(request)) : undefined;
+  const wait = isTheirs ? await throttle.failed(request.ip, subjectsOf(request, code)) : undefined;
   if (wait !== undefined) reply.header('Retry-After', wait);
   const told = wait === undefined ? code : 'throttled';
   return reply
@@ -54,12 +54,20 @@ async function fail(
     .send(JSON.stringify({ success: false, response: told }));
 }
 
-/** What the request named: its token, its device. */
-function subjectsOf(request: FastifyRequest): string[] {
+/** What says that the key itself is wrong; one that is right is shared by a fleet, and is not to blame. */
+const WRONG_KEY: ReadonlySet<ErrorCode> = new Set([
+  'apikey_not_found',
+  'owner_found_but_no_key',
+  'authentication',
+]);
+
+/** What the request named and may be blamed: its token, its device, its key. */
+function subjectsOf(request: FastifyRequest, code: ErrorCode): string[] {
   const body = readObject(request.body) ?? {};
   const inner = (body['registration'] ?? body) as Record<string, unknown>;
   const { ott } = request.query as Record<string, unknown>;
-  const named = [ott, inner?.['udid'], inner?.['mac'], inner?.['ott']].flat();
+  const key = WRONG_KEY.has(code) ? keyOf(request) : undefined;
+  const named = [ott, key, inner?.['udid'], inner?.['mac'], inner?.['ott']].flat();
   return named
     .filter((value): value is string => typeof value === 'string' && value !== '')
     .map((v) => v.slice(0, 256));

@@ -9,6 +9,7 @@ import { Conversations } from '../../core/services/conversations.js';
 import { Desk } from '../../core/services/desk.js';
 import { Downloads } from '../../core/services/downloads.js';
 import { Housekeeping } from '../../core/services/housekeeping.js';
+import { Orders } from '../../core/services/orders.js';
 import { OwnerFeed } from '../../core/services/owner-feed.js';
 import { Publisher } from '../../core/services/publisher.js';
 import { Records } from '../../core/services/records.js';
@@ -50,6 +51,7 @@ export function buildDomain({ settings, stores, blobs, outbox, presence, clock, 
   const { admission } = settings.devices;
   const registry = new Registry({ devices, tokens, records, feed, transfers, clock, admission });
   const desk = new Desk({ catalog, records, tokens, transfers, clock, policy, lock });
+  const orders = new Orders({ catalog, records, tokens, transfers, clock, lock });
   const announcer = new Announcer(devices, desk, conversations);
   const postponeMs = settings.notices.postponeHours * HOUR;
   const conversation: ConversationParts = { desk, registry, transfers, clock, timing, log };
@@ -73,7 +75,8 @@ export function buildDomain({ settings, stores, blobs, outbox, presence, clock, 
       clock,
       log,
     }),
-    publisher: new Publisher({ catalog, blobs, devices, desk, announcer, feed, clock, lock }),
+    orders,
+    publisher: new Publisher({ catalog, blobs, devices, orders, announcer, feed, clock, lock }),
     records,
     registry,
     transfers,

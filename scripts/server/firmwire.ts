@@ -145,8 +145,19 @@ function appOf(
   settings: Settings,
   { domain, stores, blobs, broker, sessions, log, server }: AppWorld,
 ): Promise<FastifyInstance> {
-  const { accounts, announcer, catalog, consent, desk, downloads, feed, publisher, records, registry } =
-    domain;
+  const {
+    accounts,
+    announcer,
+    catalog,
+    consent,
+    desk,
+    downloads,
+    feed,
+    orders,
+    publisher,
+    records,
+    registry,
+  } = domain;
   const { http, throttle } = settings;
   const requestMs = http.requestSeconds * SECOND;
   return buildApp({
@@ -174,7 +185,7 @@ function appOf(
       devices: stores.devices,
       records,
       registry,
-      desk,
+      orders,
       announcer,
       feed,
       catalog,

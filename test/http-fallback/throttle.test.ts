@@ -54,13 +54,20 @@ describe('failures over HTTP are throttled', () => {
     expect(await statuses(4, ask)).to.deep.equal([403, 403, 403, 429]);
   });
 
-  it('by key, whatever device it names', async () => {
+  it('by a key that nobody knows, whatever device it names', async () => {
     let turn = 0;
     const ask = () =>
       post(http, '/device/register', checkInBody(http, { udid: '', mac: `5CCF7F00000${turn++}` }), {
         authentication: 'wrong-key',
       });
     expect(await statuses(4, ask)).to.deep.equal([403, 403, 403, 429]);
+  });
+
+  it('but not one device of a fleet for what another does with the key that they share', async () => {
+    const ask = (mac: string) =>
+      post(http, '/device/firmware', { mac }, { authentication: http.credentials.deviceKey });
+    expect(await statuses(4, () => ask('5CCF7F000001'))).to.deep.equal([404, 404, 404, 429]);
+    expect((await ask('5CCF7F000002')).statusCode).to.equal(404);
   });
 
   it('by address, whatever is named', async () => {

@@ -151,7 +151,7 @@ describe('a conversation', () => {
 
   it('an order within the fresh time leaves the device with a token that works', async () => {
     const { said } = await offered();
-    await world.domain.desk.order(OWNER, UDID, undefined, false);
+    await world.domain.orders.order(OWNER, UDID, undefined, false);
     await world.domain.announcer.reconsider(UDID);
     const delivery = await redeem(said);
     expect(delivery.firmware.version).to.equal('1.1.0');

@@ -157,7 +157,7 @@ describe('the desk', () => {
 
   describe('order', () => {
     const order = (id?: string, forced = false, owner = OWNER) =>
-      world.domain.desk.order(owner, UDID, id, forced);
+      world.domain.orders.order(owner, UDID, id, forced);
     const offered = async () => (await world.domain.desk.consider(UDID, NOBODY))?.offer?.version;
 
     it('is the consent: the device is offered the newest, auto update off or not', async () => {

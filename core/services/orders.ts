@@ -1,0 +1,106 @@
+import type AsyncLock from 'async-lock';
+import { candidatesFor, isUpdateFor } from '../decide.js';
+import { type Device, decline } from '../device.js';
+import { FirmwireError } from '../errors.js';
+import { mismatch } from '../firmware.js';
+import type { Clock, TokenStore } from '../ports.js';
+import { ordered, orderedAgain, withdrawn } from '../update.js';
+import { compareVersions, sameVersion } from '../version.js';
+import type { Catalog } from './catalog.js';
+import type { Records } from './records.js';
+import type { Transfers } from './transfers.js';
+
+/** What an owner orders: an update for one device, or that a firmware is taken back. */
+export class Orders {
+  readonly #catalog: Catalog;
+  readonly #records: Records;
+  readonly #tokens: TokenStore;
+  readonly #transfers: Transfers;
+  readonly #clock: Clock;
+  readonly #lock: AsyncLock;
+
+  /** @param parts `lock` is the desk's, keyed by UDID */
+  constructor(parts: {
+    catalog: Catalog;
+    records: Records;
+    tokens: TokenStore;
+    transfers: Transfers;
+    clock: Clock;
+    lock: AsyncLock;
+  }) {
+    this.#catalog = parts.catalog;
+    this.#records = parts.records;
+    this.#tokens = parts.tokens;
+    this.#transfers = parts.transfers;
+    this.#clock = parts.clock;
+    this.#lock = parts.lock;
+  }
+
+  /**
+   * The owner sends one device an update: their call is the consent. Durable.
+   * @param id absent: the newest firmware for this device
+   * @throws FirmwireError `no_such_device`, `firmware_not_found`, `wrong_target`, `not_newer`
+   */
+  async order(owner: string, udid: string, id: string | undefined, forced: boolean): Promise<void> {
+    await this.#lock.acquire(udid, async () => {
+      const device = await this.#records.ofOwner(owner, udid);
+      if (!device) throw new FirmwireError('no_such_device');
+      const all = await this.#catalog.list(owner);
+      const candidates = candidatesFor(device, all);
+      const firmware = id === undefined ? candidates[0] : all.find((known) => known.id === id);
+      if (!firmware) throw new FirmwireError('firmware_not_found');
+      const miss = mismatch(firmware, device);
+      if (miss)
+        throw new FirmwireError(
+          'wrong_target',
+          `This firmware is not meant for this device: its ${miss} differs.`,
+        );
+      if (!forced && !isUpdateFor(firmware, device)) throw new FirmwireError('not_newer');
+      // Sending an older version means not wanting the newer ones; or they would be offered right after it.
+      const unwanted = candidates.filter(({ version }) => compareVersions(version, firmware.version) > 0);
+      const isOut = device.update?.firmware === firmware.id && device.update.token !== undefined;
+      if (!isOut) await this.#tokens.kill(udid);
+      await this.#records.change(udid, (known) => {
+        const wanted = {
+          ...known,
+          declined: known.declined.filter((version) => !sameVersion(version, firmware.version)),
+        };
+        const chosen = unwanted.reduce<Device>((each, { version }) => decline(each, version), wanted);
+        return {
+          ...chosen,
+          freeSpace: undefined,
+          update:
+            isOut && known.update
+              ? orderedAgain(known.update, forced)
+              : ordered(firmware, known.version, forced, this.#clock.now()),
+        };
+      });
+      await this.#records.flushed();
+    });
+  }
+
+  /** Takes a firmware back from a device that was asked, told or is fetching it. */
+  async retract(udid: string, firmware: string): Promise<void> {
+    await this.#lock.acquire(udid, async () => {
+      const device = await this.#records.get(udid);
+      if (device?.update?.firmware !== firmware) return;
+      await this.#tokens.kill(udid);
+      this.#transfers.cut(udid);
+      await this.#records.change(udid, (known) =>
+        known.update?.firmware === firmware && RETRACTABLE.has(known.update.state)
+          ? { ...known, update: withdrawn(known.update, this.#clock.now()) }
+          : known,
+      );
+    });
+  }
+}
+
+/** States in which a withdrawn firmware is taken back from a device; what has landed on it stays. */
+const RETRACTABLE: ReadonlySet<string> = new Set([
+  'offered',
+  'asked',
+  'approved',
+  'declined',
+  'downloading',
+  'failed',
+]);
