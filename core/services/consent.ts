@@ -8,25 +8,10 @@ import type { Records } from './records.js';
 
 /** The owner's answers to questions about devices (wire.md 5). */
 export class Consent {
-  readonly #records: Records;
-  readonly #feed: OwnerFeed;
-  readonly #clock: Clock;
-  readonly #lock: AsyncLock;
-  readonly #postponeMs: number;
+  readonly #parts: Parts;
 
-  /** @param postponeMs after an answer "later", ask again in so many ms */
-  constructor(parts: {
-    records: Records;
-    feed: OwnerFeed;
-    clock: Clock;
-    lock: AsyncLock;
-    postponeMs: number;
-  }) {
-    this.#records = parts.records;
-    this.#feed = parts.feed;
-    this.#clock = parts.clock;
-    this.#lock = parts.lock;
-    this.#postponeMs = parts.postponeMs;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /**
@@ -34,22 +19,32 @@ export class Consent {
    * @returns false if this owner has no such question; nothing happens then
    */
   answer(owner: string, nid: string, answer: Answer): Promise<boolean> {
-    return this.#lock.acquire(nid, async () => {
-      const device = await this.#records.ofOwner(owner, nid);
+    return this.#parts.lock.acquire(nid, async () => {
+      const device = await this.#parts.records.ofOwner(owner, nid);
       if (device?.update?.state !== 'asked') return false;
-      const now = this.#clock.now();
-      const after = await this.#records.change(nid, (known) => {
+      const now = this.#parts.clock.now();
+      const after = await this.#parts.records.change(nid, (known) => {
         const { update } = known;
         if (update?.state !== 'asked') return known;
         if (answer === 'approve') return { ...known, update: approved(update, 'approved', now) };
-        if (answer === 'later') return { ...known, update: postponed(update, now + this.#postponeMs) };
+        if (answer === 'later') return { ...known, update: postponed(update, now + this.#parts.postponeMs) };
         return { ...decline(known, update.version), update: declined(update, now) };
       });
-      await this.#records.flushed();
+      await this.#parts.records.flushed();
       if (after?.update && answer === 'later') {
-        this.#feed.deviceEvent(after, 'postponed', { version: after.update.version });
+        this.#parts.feed.deviceEvent(after, 'postponed', { version: after.update.version });
       }
       return true;
     });
   }
+}
+
+interface Parts {
+  readonly records: Records;
+  readonly feed: OwnerFeed;
+  readonly clock: Clock;
+  /** The desk's, keyed by UDID. */
+  readonly lock: AsyncLock;
+  /** After an answer "later", ask again in so many ms. */
+  readonly postponeMs: number;
 }

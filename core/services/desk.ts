@@ -49,30 +49,10 @@ export interface Teller {
  * `lock` is shared, keyed by UDID, with whoever else changes what a decision rests on.
  */
 export class Desk {
-  readonly #catalog: Catalog;
-  readonly #records: Records;
-  readonly #tokens: TokenStore;
-  readonly #transfers: Transfers;
-  readonly #clock: Clock;
-  readonly #policy: OfferPolicy;
-  readonly #lock: AsyncLock;
+  readonly #parts: Parts;
 
-  constructor(parts: {
-    catalog: Catalog;
-    records: Records;
-    tokens: TokenStore;
-    transfers: Transfers;
-    clock: Clock;
-    policy: OfferPolicy;
-    lock: AsyncLock;
-  }) {
-    this.#catalog = parts.catalog;
-    this.#records = parts.records;
-    this.#tokens = parts.tokens;
-    this.#transfers = parts.transfers;
-    this.#clock = parts.clock;
-    this.#policy = parts.policy;
-    this.#lock = parts.lock;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /**
@@ -81,9 +61,9 @@ export class Desk {
    * @returns undefined if there is no such device
    */
   consider(udid: string, teller?: Teller): Promise<Outcome | undefined> {
-    return this.#lock.acquire(udid, async () => {
-      await this.#records.noteCompleted(udid);
-      const device = await this.#records.get(udid);
+    return this.#parts.lock.acquire(udid, async () => {
+      await this.#parts.records.noteCompleted(udid);
+      const device = await this.#parts.records.get(udid);
       if (!device) return undefined;
       const decision = await this.#decide(device);
       switch (decision.kind) {
@@ -118,10 +98,10 @@ export class Desk {
     forced: boolean,
     params: Readonly<Record<string, string>>,
   ): Promise<Offer | undefined> {
-    return this.#lock.acquire(udid, async () => {
-      const device = await this.#records.get(udid);
+    return this.#parts.lock.acquire(udid, async () => {
+      const device = await this.#parts.records.get(udid);
       if (!device) throw new FirmwireError('no_such_device');
-      const all = await this.#catalog.list(device.owner);
+      const all = await this.#parts.catalog.list(device.owner);
       const [newest] = candidatesFor(device, all).filter(({ rollout }) => rollout !== 'none');
       const decision = await this.#decide(device);
       if (forced && newest) return this.#issue(device, newest, 'requested', params);
@@ -133,7 +113,12 @@ export class Desk {
   }
 
   async #decide(device: Device): Promise<Decision> {
-    return decideUpdate(device, await this.#catalog.list(device.owner), this.#clock.now(), this.#policy);
+    return decideUpdate(
+      device,
+      await this.#parts.catalog.list(device.owner),
+      this.#parts.clock.now(),
+      this.#parts.policy,
+    );
   }
 
   async #offer(
@@ -156,12 +141,12 @@ export class Desk {
   /** It may have what its owner was asked about: the question is answered, whether or not it can be told now. */
   async #grant(device: Device, firmware: Firmware, consent: Consent): Promise<Device> {
     if (device.update?.state !== 'asked') return device;
-    const now = this.#clock.now();
+    const now = this.#parts.clock.now();
     const change = (known: Device) =>
       known.update?.state === 'asked' && known.update.firmware === firmware.id
         ? { ...known, update: approved(known.update, consent, now) }
         : known;
-    return (await this.#records.change(device.udid, change)) ?? device;
+    return (await this.#parts.records.change(device.udid, change)) ?? device;
   }
 
   async #issue(
@@ -170,12 +155,12 @@ export class Desk {
     consent: Consent,
     params: Readonly<Record<string, string>>,
   ): Promise<Offer> {
-    const now = this.#clock.now();
+    const now = this.#parts.clock.now();
     const token = newToken();
     const hash = tokenHash(token);
     const { owner, udid } = device;
     const { id, sha256, size, version } = firmware;
-    await this.#tokens.issue({
+    await this.#parts.tokens.issue({
       hash,
       owner,
       udid,
@@ -190,7 +175,7 @@ export class Desk {
       spans: [],
       completedAt: undefined,
     });
-    await this.#records.change(udid, (known) => ({
+    await this.#parts.records.change(udid, (known) => ({
       ...known,
       update: offered(known.update, firmware, known.version, consent, hash, now),
     }));
@@ -201,20 +186,20 @@ export class Desk {
     const { udid, update } = device;
     if (isOpenQuestion(update) && update.firmware === firmware.id) return device;
     // What it is fetching now was allowed; the question can wait until it comes back.
-    if (this.#transfers.isActive(udid)) return device;
-    if (update?.token !== undefined) await this.#tokens.kill(udid);
-    const now = this.#clock.now();
+    if (this.#parts.transfers.isActive(udid)) return device;
+    if (update?.token !== undefined) await this.#parts.tokens.kill(udid);
+    const now = this.#parts.clock.now();
     const change = (known: Device) => ({
       ...known,
       update: asked(known.update, firmware, known.version, now),
     });
-    return (await this.#records.change(udid, change)) ?? device;
+    return (await this.#parts.records.change(udid, change)) ?? device;
   }
 
   /** Nothing is due: what was asked or offered before and is moot now is taken back. */
   async #close(device: Device, decision: Extract<Decision, { kind: 'none' }>): Promise<Device> {
     const { udid } = device;
-    const now = this.#clock.now();
+    const now = this.#parts.clock.now();
     const isSpent = decision.reason === 'attempts_used_up';
     const isMoot = !KEEPS_OPEN.has(decision.reason);
     const holds = (known: Device): boolean =>
@@ -224,8 +209,8 @@ export class Desk {
 
     // The token first: after that no download can complete. One that did before has changed the record, so the rule
     // is asked again of the record as it is.
-    if (isMoot) await this.#tokens.kill(udid);
-    const closed = await this.#records.change(udid, (known) => {
+    if (isMoot) await this.#parts.tokens.kill(udid);
+    const closed = await this.#parts.records.change(udid, (known) => {
       const { update } = known;
       if (!update || !holds(known)) return known;
       if (isSpent) return { ...known, update: gaveUp(update, update.error ?? stillOld(known), now) };
@@ -236,7 +221,7 @@ export class Desk {
 
   /** True if it has been promised or asked about, and is not being fetched now. */
   #isOpen({ state }: Update, udid: string): boolean {
-    return OPEN.has(state) || (state === 'downloading' && !this.#transfers.isActive(udid));
+    return OPEN.has(state) || (state === 'downloading' && !this.#parts.transfers.isActive(udid));
   }
 }
 
@@ -253,3 +238,14 @@ const KEEPS_OPEN: ReadonlySet<string> = new Set([
   'attempts_used_up',
   'unverified',
 ]);
+
+interface Parts {
+  readonly catalog: Catalog;
+  readonly records: Records;
+  readonly tokens: TokenStore;
+  readonly transfers: Transfers;
+  readonly clock: Clock;
+  readonly policy: OfferPolicy;
+  /** Keyed by UDID, shared with whoever else changes what a decision rests on. */
+  readonly lock: AsyncLock;
+}

@@ -12,28 +12,10 @@ import type { Transfers } from './transfers.js';
 
 /** What an owner orders: an update for one device, or that a firmware is taken back. */
 export class Orders {
-  readonly #catalog: Catalog;
-  readonly #records: Records;
-  readonly #tokens: TokenStore;
-  readonly #transfers: Transfers;
-  readonly #clock: Clock;
-  readonly #lock: AsyncLock;
+  readonly #parts: Parts;
 
-  /** @param parts `lock` is the desk's, keyed by UDID */
-  constructor(parts: {
-    catalog: Catalog;
-    records: Records;
-    tokens: TokenStore;
-    transfers: Transfers;
-    clock: Clock;
-    lock: AsyncLock;
-  }) {
-    this.#catalog = parts.catalog;
-    this.#records = parts.records;
-    this.#tokens = parts.tokens;
-    this.#transfers = parts.transfers;
-    this.#clock = parts.clock;
-    this.#lock = parts.lock;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /**
@@ -42,10 +24,10 @@ export class Orders {
    * @throws FirmwireError `no_such_device`, `firmware_not_found`, `wrong_target`, `not_newer`
    */
   async order(owner: string, udid: string, id: string | undefined, forced: boolean): Promise<void> {
-    await this.#lock.acquire(udid, async () => {
-      const device = await this.#records.ofOwner(owner, udid);
+    await this.#parts.lock.acquire(udid, async () => {
+      const device = await this.#parts.records.ofOwner(owner, udid);
       if (!device) throw new FirmwireError('no_such_device');
-      const all = await this.#catalog.list(owner);
+      const all = await this.#parts.catalog.list(owner);
       const candidates = candidatesFor(device, all);
       const firmware = id === undefined ? candidates[0] : all.find((known) => known.id === id);
       if (!firmware) throw new FirmwireError('firmware_not_found');
@@ -59,8 +41,8 @@ export class Orders {
       // Sending an older version means not wanting the newer ones; or they would be offered right after it.
       const unwanted = candidates.filter(({ version }) => compareVersions(version, firmware.version) > 0);
       const isOut = device.update?.firmware === firmware.id && device.update.token !== undefined;
-      if (!isOut) await this.#tokens.kill(udid);
-      await this.#records.change(udid, (known) => {
+      if (!isOut) await this.#parts.tokens.kill(udid);
+      await this.#parts.records.change(udid, (known) => {
         const wanted = {
           ...known,
           declined: known.declined.filter((version) => !sameVersion(version, firmware.version)),
@@ -72,23 +54,23 @@ export class Orders {
           update:
             isOut && known.update
               ? orderedAgain(known.update, forced)
-              : ordered(firmware, known.version, forced, this.#clock.now()),
+              : ordered(firmware, known.version, forced, this.#parts.clock.now()),
         };
       });
-      await this.#records.flushed();
+      await this.#parts.records.flushed();
     });
   }
 
   /** Takes a firmware back from a device that was asked, told or is fetching it. */
   async retract(udid: string, firmware: string): Promise<void> {
-    await this.#lock.acquire(udid, async () => {
-      const device = await this.#records.get(udid);
+    await this.#parts.lock.acquire(udid, async () => {
+      const device = await this.#parts.records.get(udid);
       if (device?.update?.firmware !== firmware) return;
-      await this.#tokens.kill(udid);
-      this.#transfers.cut(udid);
-      await this.#records.change(udid, (known) =>
+      await this.#parts.tokens.kill(udid);
+      this.#parts.transfers.cut(udid);
+      await this.#parts.records.change(udid, (known) =>
         known.update?.firmware === firmware && RETRACTABLE.has(known.update.state)
-          ? { ...known, update: withdrawn(known.update, this.#clock.now()) }
+          ? { ...known, update: withdrawn(known.update, this.#parts.clock.now()) }
           : known,
       );
     });
@@ -104,3 +86,13 @@ const RETRACTABLE: ReadonlySet<string> = new Set([
   'downloading',
   'failed',
 ]);
+
+interface Parts {
+  readonly catalog: Catalog;
+  readonly records: Records;
+  readonly tokens: TokenStore;
+  readonly transfers: Transfers;
+  readonly clock: Clock;
+  /** The desk's, keyed by UDID. */
+  readonly lock: AsyncLock;
+}

@@ -31,41 +31,24 @@ export interface EventFacts {
 
 /** Tells owners what happens to their devices (wire.md 1, the `rtm` rows; 5, the notice). */
 export class OwnerFeed {
-  readonly #outbox: Outbox;
-  readonly #catalog: Catalog;
-  readonly #presence: Presence;
-  readonly #transfers: Transfers;
-  readonly #clock: Clock;
-  readonly #policy: OfferPolicy;
+  readonly #parts: Parts;
 
-  constructor(parts: {
-    outbox: Outbox;
-    catalog: Catalog;
-    presence: Presence;
-    transfers: Transfers;
-    clock: Clock;
-    policy: OfferPolicy;
-  }) {
-    this.#outbox = parts.outbox;
-    this.#catalog = parts.catalog;
-    this.#presence = parts.presence;
-    this.#transfers = parts.transfers;
-    this.#clock = parts.clock;
-    this.#policy = parts.policy;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /** A device as its owner sees it now. */
   async view(device: Device): Promise<DeviceView> {
-    const firmware = await this.#catalog.list(device.owner);
-    const decision = decideUpdate(device, firmware, this.#clock.now(), this.#policy);
-    const progress = this.#transfers.progressOf(device.udid);
-    return viewDevice(device, decision, { online: this.#presence.isOnline(device.udid), progress });
+    const firmware = await this.#parts.catalog.list(device.owner);
+    const decision = decideUpdate(device, firmware, this.#parts.clock.now(), this.#parts.policy);
+    const progress = this.#parts.transfers.progressOf(device.udid);
+    return viewDevice(device, decision, { online: this.#parts.presence.isOnline(device.udid), progress });
   }
 
   event(owner: string, event: EventName, facts: EventFacts): void {
-    if (!this.#outbox.isHeard(owner)) return;
-    const payload = JSON.stringify({ event, ...facts, at: this.#clock.now() });
-    this.#outbox.toOwner(owner, eventsTopic(owner), payload, false);
+    if (!this.#parts.outbox.isHeard(owner)) return;
+    const payload = JSON.stringify({ event, ...facts, at: this.#parts.clock.now() });
+    this.#parts.outbox.toOwner(owner, eventsTopic(owner), payload, false);
   }
 
   deviceEvent(device: Device, event: EventName, facts: EventFacts = {}): void {
@@ -79,9 +62,9 @@ export class OwnerFeed {
 
   /** Publishes the device's state as it now stands. */
   async state(device: Device): Promise<void> {
-    if (!this.#outbox.isHeard(device.owner)) return;
+    if (!this.#parts.outbox.isHeard(device.owner)) return;
     const payload = JSON.stringify(await this.view(device));
-    this.#outbox.toOwner(device.owner, stateTopic(device.owner, device.udid), payload, true);
+    this.#parts.outbox.toOwner(device.owner, stateTopic(device.owner, device.udid), payload, true);
   }
 
   /** Tells everything that follows from the change of a record: notice opened or closed, event, state. */
@@ -100,8 +83,8 @@ export class OwnerFeed {
   /** Everything about a device that is no more. */
   removed(device: Device): void {
     if (noticeOf(device))
-      this.#outbox.toOwner(device.owner, noticeTopic(device.owner, device.udid), '', true);
-    this.#outbox.toOwner(device.owner, stateTopic(device.owner, device.udid), '', true);
+      this.#parts.outbox.toOwner(device.owner, noticeTopic(device.owner, device.udid), '', true);
+    this.#parts.outbox.toOwner(device.owner, stateTopic(device.owner, device.udid), '', true);
     this.deviceEvent(device, 'removed');
   }
 
@@ -110,9 +93,18 @@ export class OwnerFeed {
     const open = noticeOf(after);
     const topic = noticeTopic(after.owner, after.udid);
     if (open && (old?.version !== open.version || old.installed !== open.installed)) {
-      this.#outbox.toOwner(after.owner, topic, noticePayload(open), true);
+      this.#parts.outbox.toOwner(after.owner, topic, noticePayload(open), true);
     } else if (old && !open) {
-      this.#outbox.toOwner(after.owner, topic, '', true);
+      this.#parts.outbox.toOwner(after.owner, topic, '', true);
     }
   }
+}
+
+interface Parts {
+  readonly outbox: Outbox;
+  readonly catalog: Catalog;
+  readonly presence: Presence;
+  readonly transfers: Transfers;
+  readonly clock: Clock;
+  readonly policy: OfferPolicy;
 }

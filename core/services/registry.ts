@@ -21,31 +21,11 @@ export interface DevicePatch {
 
 /** Which devices there are, and whose they are. */
 export class Registry {
-  readonly #devices: DeviceStore;
-  readonly #tokens: TokenStore;
-  readonly #records: Records;
-  readonly #feed: OwnerFeed;
-  readonly #transfers: Transfers;
-  readonly #clock: Clock;
-  readonly #admission: Admission;
+  readonly #parts: Parts;
   readonly #lock = new AsyncLock({ maxPending: Number.POSITIVE_INFINITY });
 
-  constructor(parts: {
-    devices: DeviceStore;
-    tokens: TokenStore;
-    records: Records;
-    feed: OwnerFeed;
-    transfers: Transfers;
-    clock: Clock;
-    admission: Admission;
-  }) {
-    this.#devices = parts.devices;
-    this.#tokens = parts.tokens;
-    this.#records = parts.records;
-    this.#feed = parts.feed;
-    this.#transfers = parts.transfers;
-    this.#clock = parts.clock;
-    this.#admission = parts.admission;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /**
@@ -53,17 +33,17 @@ export class Registry {
    * @returns whether it may come in
    */
   async admit(owner: string, udid: string): Promise<boolean> {
-    const known = await this.#devices.get(udid);
+    const known = await this.#parts.devices.get(udid);
     if (known) return known.owner === owner;
-    if (this.#admission === 'closed') return false;
+    if (this.#parts.admission === 'closed') return false;
     return (await this.#create(owner, udid, {}))?.owner === owner;
   }
 
   /** The owner's device that these facts are about: by UDID, else by MAC within the same owner (wire.md 4). */
   async find(owner: string, facts: Pick<CheckIn, 'udid' | 'mac'>): Promise<Device | undefined> {
-    const byUdid = facts.udid === undefined ? undefined : await this.#devices.get(facts.udid);
+    const byUdid = facts.udid === undefined ? undefined : await this.#parts.devices.get(facts.udid);
     if (byUdid?.owner === owner) return byUdid;
-    return facts.mac === undefined ? undefined : this.#devices.findByMac(owner, facts.mac);
+    return facts.mac === undefined ? undefined : this.#parts.devices.findByMac(owner, facts.mac);
   }
 
   /**
@@ -80,20 +60,22 @@ export class Registry {
   async #register(owner: string, facts: CheckIn): Promise<Device> {
     const known = await this.find(owner, facts);
     if (known) return (await this.checkIn(known.udid, facts)) ?? known;
-    if (this.#admission === 'closed') throw new FirmwireError('admission_closed');
+    if (this.#parts.admission === 'closed') throw new FirmwireError('admission_closed');
     // A well-formed UDID unknown so far is kept; one of another owner never touches that owner's record.
     const wanted = facts.udid === undefined ? undefined : await this.#create(owner, facts.udid, facts);
     const created = wanted?.owner === owner ? wanted : await this.#create(owner, randomUUID(), facts);
-    this.#feed.deviceEvent(created, 'checkin');
+    this.#parts.feed.deviceEvent(created, 'checkin');
     return created;
   }
 
   /** Takes in a check-in of a known device; undefined if it is no longer known. */
   async checkIn(udid: string, facts: CheckIn): Promise<Device | undefined> {
-    await this.#records.noteCompleted(udid);
-    const device = await this.#records.change(udid, (known) => arrived(known, facts, this.#clock.now()));
+    await this.#parts.records.noteCompleted(udid);
+    const device = await this.#parts.records.change(udid, (known) =>
+      arrived(known, facts, this.#parts.clock.now()),
+    );
     if (device)
-      this.#feed.deviceEvent(
+      this.#parts.feed.deviceEvent(
         device,
         'checkin',
         device.version === undefined ? {} : { version: device.version },
@@ -103,8 +85,11 @@ export class Registry {
 
   /** Notes that a device came or went, and tells its owner. */
   async seen(udid: string, event?: 'checkout'): Promise<void> {
-    const device = await this.#records.change(udid, (known) => ({ ...known, lastSeen: this.#clock.now() }));
-    if (device && event) this.#feed.deviceEvent(device, event);
+    const device = await this.#parts.records.change(udid, (known) => ({
+      ...known,
+      lastSeen: this.#parts.clock.now(),
+    }));
+    if (device && event) this.#parts.feed.deviceEvent(device, event);
   }
 
   /**
@@ -112,7 +97,7 @@ export class Registry {
    * @throws FirmwireError `no_such_device`, `field_invalid`
    */
   async patch(owner: string, udid: string, patch: DevicePatch): Promise<Device> {
-    if (!(await this.#records.ofOwner(owner, udid))) throw new FirmwireError('no_such_device');
+    if (!(await this.#parts.records.ofOwner(owner, udid))) throw new FirmwireError('no_such_device');
     const { alias } = patch;
     if (alias !== undefined && (alias === '' || cleanAlias(alias) !== alias)) {
       throw new FirmwireError(
@@ -120,13 +105,13 @@ export class Registry {
         'alias: 1 to 100 bytes, without braces, control characters and outer blanks',
       );
     }
-    const device = await this.#records.change(udid, (known) =>
+    const device = await this.#parts.records.change(udid, (known) =>
       known.owner === owner
         ? { ...known, ...patch, introduced: known.introduced || patch.autoUpdate !== undefined }
         : known,
     );
     if (!device) throw new FirmwireError('no_such_device');
-    await this.#records.flushed();
+    await this.#parts.records.flushed();
     return device;
   }
 
@@ -135,19 +120,30 @@ export class Registry {
    * @throws FirmwireError `no_such_device`
    */
   async remove(owner: string, udid: string): Promise<void> {
-    const device = await this.#records.ofOwner(owner, udid);
-    if (!device || !(await this.#devices.remove(owner, udid))) throw new FirmwireError('no_such_device');
-    await this.#tokens.kill(udid);
-    this.#transfers.cut(udid);
-    this.#feed.removed(device);
+    const device = await this.#parts.records.ofOwner(owner, udid);
+    if (!device || !(await this.#parts.devices.remove(owner, udid)))
+      throw new FirmwireError('no_such_device');
+    await this.#parts.tokens.kill(udid);
+    this.#parts.transfers.cut(udid);
+    this.#parts.feed.removed(device);
   }
 
   /** Creates the device, or returns the one that was faster. */
   async #create(owner: string, udid: string, facts: CheckIn): Promise<Device> {
-    const device = newDevice(owner, udid, facts, this.#clock.now());
-    if (!(await this.#devices.create(device))) return (await this.#devices.get(udid)) ?? device;
-    this.#feed.deviceEvent(device, 'created');
-    await this.#feed.state(device);
+    const device = newDevice(owner, udid, facts, this.#parts.clock.now());
+    if (!(await this.#parts.devices.create(device))) return (await this.#parts.devices.get(udid)) ?? device;
+    this.#parts.feed.deviceEvent(device, 'created');
+    await this.#parts.feed.state(device);
     return device;
   }
+}
+
+interface Parts {
+  readonly devices: DeviceStore;
+  readonly tokens: TokenStore;
+  readonly records: Records;
+  readonly feed: OwnerFeed;
+  readonly transfers: Transfers;
+  readonly clock: Clock;
+  readonly admission: Admission;
 }

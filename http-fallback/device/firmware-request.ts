@@ -40,7 +40,7 @@ async function handle(
   const principal = await principalOf(request, parts.accounts);
   const device = await deviceOf(params, principal, parts.registry);
   const forced = readFlag(params.forced) === true;
-  const offer = await parts.desk.request(device.udid, forced, withoutUndefined(params));
+  const offer = await parts.desk.request(device.udid, forced, storedParameters(params));
   if (!offer) return reply.send({ success: false, status: 'OK' });
   if (params.use === 'ott') return reply.send({ ott: offer.token });
   return parts.transmitter.redeem(offer.token, request, reply);
@@ -76,7 +76,8 @@ async function deviceOf(params: Parameters, { owner }: Principal, registry: Regi
   return device;
 }
 
-const withoutUndefined = (params: Parameters): Record<string, string> => {
+/** What of the request is stored with its token. */
+const storedParameters = (params: Parameters): Record<string, string> => {
   // The token is bound to its device; a token inside a token's parameters would be a secret in clear.
   const { ott: _ott, ...rest } = params;
   return { ...rest };

@@ -49,7 +49,7 @@ export const SettingsSchema = group({
     cacheBytes: whole(67_108_864, 0, 64 * GIB),
   }),
   throttle: group({
-    tokenFailuresPerMinute: whole(30, 1, 1_000_000),
+    subjectFailuresPerMinute: whole(30, 1, 1_000_000),
     addressFailuresPerMinute: whole(3000, 1, 1_000_000),
     loginFailuresPerMinute: whole(30, 1, 1_000_000),
   }),

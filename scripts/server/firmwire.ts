@@ -174,7 +174,7 @@ function appOf(
         idleMs: settings.downloads.idleSeconds * SECOND,
       }),
       throttle: new Throttle({
-        subjectFailures: throttle.tokenFailuresPerMinute,
+        subjectFailures: throttle.subjectFailuresPerMinute,
         addressFailures: throttle.addressFailuresPerMinute,
       }),
       requestMs,

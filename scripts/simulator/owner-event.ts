@@ -1,17 +1,10 @@
 import { isRecord } from '../../core/checkin.js';
+import type { EventFacts } from '../../core/services/owner-feed.js';
 
 /** One message on the events topic. */
-export interface OwnerEvent {
+export interface OwnerEvent extends EventFacts {
   /** `published`, `asked`, `downloading`, `installed`...; newer servers may know more. */
   readonly event: string;
-  readonly udid?: string;
-  readonly alias?: string;
-  readonly version?: string;
-  /** Id of the firmware. */
-  readonly firmware?: string;
-  /** Per cents. */
-  readonly progress?: number;
-  readonly error?: string;
   /** Milliseconds since the epoch, by the server's clock. */
   readonly at: number;
 }

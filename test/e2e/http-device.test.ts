@@ -44,7 +44,7 @@ describe('a device that speaks HTTP only', () => {
 
   before(async () => {
     server = await ServerProcess.start({
-      THROTTLE_TOKEN_FAILURES_PER_MINUTE: '1000',
+      THROTTLE_SUBJECT_FAILURES_PER_MINUTE: '1000',
       THROTTLE_LOGIN_FAILURES_PER_MINUTE: '1000',
     });
     api = ownerApi(server);

@@ -25,7 +25,7 @@ describe('the main job, on a real server', () => {
   before(async () => {
     server = await ServerProcess.start({
       OFFERS_RETRY_SECONDS: '0.2',
-      THROTTLE_TOKEN_FAILURES_PER_MINUTE: '1000',
+      THROTTLE_SUBJECT_FAILURES_PER_MINUTE: '1000',
       HOUSEKEEPING_SWEEP_SECONDS: '1',
       NOTICES_POSTPONE_HOURS: '0.0003',
     });

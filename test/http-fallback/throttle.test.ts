@@ -18,7 +18,9 @@ describe('failures over HTTP are throttled', () => {
 
   beforeEach(async () => {
     http = await startHttpApp({
-      settings: { throttle: { tokenFailuresPerMinute: PER_SUBJECT, addressFailuresPerMinute: PER_ADDRESS } },
+      settings: {
+        throttle: { subjectFailuresPerMinute: PER_SUBJECT, addressFailuresPerMinute: PER_ADDRESS },
+      },
     });
   });
   afterEach(() => http.close());

@@ -104,7 +104,7 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
       log,
       transmitter: new Transmitter({ downloads, blobs, log, idleMs }),
       throttle: new Throttle({
-        subjectFailures: settings.throttle.tokenFailuresPerMinute,
+        subjectFailures: settings.throttle.subjectFailuresPerMinute,
         addressFailures: settings.throttle.addressFailuresPerMinute,
       }),
     },

@@ -31,7 +31,7 @@ const OTHER: Readonly<Record<string, [text: string, value: unknown]>> = {
   'notices.postponeHours': ['0.5', 0.5],
   'downloads.idleSeconds': ['3', 3],
   'downloads.cacheBytes': ['0', 0],
-  'throttle.tokenFailuresPerMinute': ['1', 1],
+  'throttle.subjectFailuresPerMinute': ['1', 1],
   'throttle.addressFailuresPerMinute': ['2', 2],
   'throttle.loginFailuresPerMinute': ['3', 3],
   'shutdown.drainSeconds': ['0', 0],
