@@ -134,7 +134,12 @@ export interface BlobStore {
 export interface Outbox {
   /** False if nobody hears what is told to this owner, now or later: it need not be put together. */
   isHeard(owner: string): boolean;
-  /** Publishes on a topic of the owner, QoS 1, in the order of the calls. An empty retained payload clears. */
+  /** Messages to this owner that have not left yet. */
+  backlog(owner: string): number;
+  /**
+   * Publishes on a topic of the owner, QoS 1, in the order of the calls; of several retained messages on one topic that
+   * have not left, only the last does. An empty retained payload clears.
+   */
   toOwner(owner: string, topic: string, payload: string, retain: boolean): void;
 }
 

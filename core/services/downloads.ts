@@ -131,7 +131,7 @@ export class Delivery {
     this.#transfer.progress = step;
     const { feed, records, clock } = this.#parts;
     const { owner, udid } = this.#token;
-    feed.event(owner, 'downloading', { udid, version: this.firmware.version, progress: step });
+    feed.progress(owner, { udid, version: this.firmware.version, progress: step });
     if (clock.now() < this.#stateToldAt + STATE_EVERY_MS) return;
     this.#stateToldAt = clock.now();
     const device = await records.get(udid);

@@ -9,6 +9,9 @@ import { type DeviceView, viewDevice } from '../view.js';
 import type { Catalog } from './catalog.js';
 import type { Transfers } from './transfers.js';
 
+/** Messages to one owner on their way, past which news of progress is left out. */
+const CROWDED = 200;
+
 /** What an owner is told on `/<owner>/rtm/events`. */
 export type EventName =
   | UpdateState
@@ -49,6 +52,11 @@ export class OwnerFeed {
     if (!this.#parts.outbox.isHeard(owner)) return;
     const payload = JSON.stringify({ event, ...facts, at: this.#parts.clock.now() });
     this.#parts.outbox.toOwner(owner, eventsTopic(owner), payload, false);
+  }
+
+  /** Tells how far a download is, unless the owner has more to read than they can: the next step says it again. */
+  progress(owner: string, facts: EventFacts): void {
+    if (this.#parts.outbox.backlog(owner) < CROWDED) this.event(owner, 'downloading', facts);
   }
 
   deviceEvent(device: Device, event: EventName, facts: EventFacts = {}): void {

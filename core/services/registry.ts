@@ -19,6 +19,9 @@ export interface DevicePatch {
   readonly tags?: readonly string[];
 }
 
+/** How exact `lastSeen` is while a device only comes and goes, ms; a check-in is always noted. */
+const SEEN_EVERY_MS = 60_000;
+
 /** Which devices there are, and whose they are. */
 export class Registry {
   readonly #parts: Parts;
@@ -85,11 +88,15 @@ export class Registry {
 
   /** Notes that a device came or went, and tells its owner. */
   async seen(udid: string, event?: 'checkout'): Promise<void> {
-    const device = await this.#parts.records.change(udid, (known) => ({
-      ...known,
-      lastSeen: this.#parts.clock.now(),
-    }));
-    if (device && event) this.#parts.feed.deviceEvent(device, event);
+    const { records, feed, clock } = this.#parts;
+    const now = clock.now();
+    const known = await records.get(udid);
+    // A device that comes and goes for each download would be written at every turn.
+    const isFresh = known !== undefined && now - known.lastSeen < SEEN_EVERY_MS;
+    const device = isFresh ? known : await records.change(udid, (each) => ({ ...each, lastSeen: now }));
+    if (!device) return;
+    if (isFresh) await feed.state(device);
+    if (event) feed.deviceEvent(device, event);
   }
 
   /**

@@ -54,6 +54,22 @@ describe('the outbox', () => {
     expect(reader.topics).to.deep.equal(['/o/kept']);
   });
 
+  it('sends of retained messages that wait on one topic the last, and every other message', async () => {
+    const reader = await bench.client();
+    await reader.subscribe(['/o/#'], 1);
+    for (const text of numbers) {
+      outbox.toOwner(OWNER, '/o/state', text, true);
+      outbox.toOwner(OWNER, '/o/event', text, false);
+    }
+    expect(outbox.backlog(OWNER)).to.equal(MANY + 1);
+    await outbox.drained();
+    expect(outbox.backlog(OWNER)).to.equal(0);
+    outbox.toOwner(OWNER, '/o/fence', 'fence', false);
+    await reader.message('/o/fence');
+    expect(texts(reader, '/o/state')).to.deep.equal([numbers.at(-1)]);
+    expect(texts(reader, '/o/event')).to.deep.equal(numbers);
+  });
+
   it('says nothing that nobody hears', async () => {
     const quiet = new BrokerOutbox(bench.broker, bench.log, (owner) => owner === OWNER);
     const reader = await bench.client();

@@ -57,6 +57,7 @@ export class World {
       blobs,
       outbox: {
         isHeard: () => true,
+        backlog: () => 0,
         toOwner: (owner, topic, payload, retain) => this.told.push({ owner, topic, payload, retain }),
       },
       presence,

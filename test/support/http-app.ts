@@ -84,6 +84,7 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
     blobs,
     outbox: {
       isHeard: () => true,
+      backlog: () => 0,
       toOwner: (_owner, topic, payload) => {
         if (topic.endsWith('/rtm/events')) events.push(JSON.parse(payload));
       },
