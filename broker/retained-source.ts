@@ -50,17 +50,26 @@ export class FirmwireRetained implements RetainedSource {
     const { owner, udid } = session.identity;
     const roots = udid === undefined ? [`/${owner}/`] : [`/${owner}/${udid}/`, `/${owner}/shared/`];
     const seen = new Set<string>();
-    for (const root of roots) {
-      for (const filter of filters) {
-        const prefix = literalPrefix(filter);
-        // Only what lies in the subscriber's own tree is worth reading.
-        if (!prefix.startsWith(root) && !root.startsWith(prefix)) continue;
-        for (const message of this.#store.withPrefix(prefix.length > root.length ? prefix : root)) {
-          if (seen.has(message.topic) || !filterMatches(filter, message.topic)) continue;
-          seen.add(message.topic);
-          yield message;
-        }
+    for (const filter of filters) {
+      for (const message of this.#candidates(filter, roots)) {
+        if (seen.has(message.topic) || !filterMatches(filter, message.topic)) continue;
+        seen.add(message.topic);
+        yield message;
       }
+    }
+  }
+
+  /** What is worth reading for a filter: one message if it names a topic, else what lies in the subscriber's own tree. */
+  *#candidates(filter: string, roots: readonly string[]): Iterable<RetainedMessage> {
+    const prefix = literalPrefix(filter);
+    if (prefix === filter) {
+      const message = KEPT.has(readTopic(filter).kind) ? this.#store.get(filter) : undefined;
+      if (message) yield message;
+      return;
+    }
+    for (const root of roots) {
+      if (!prefix.startsWith(root) && !root.startsWith(prefix)) continue;
+      yield* this.#store.withPrefix(prefix.length > root.length ? prefix : root);
     }
   }
 
