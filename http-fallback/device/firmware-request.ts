@@ -23,8 +23,9 @@ type Parameters = Partial<Record<(typeof PARAMETERS)[number], string>>;
 
 /** `POST /device/firmware` and `POST /device/` (wire.md 4): a token, or the firmware itself. */
 export function firmwareRequestRoutes(scope: FastifyInstance, parts: FirmwareRequestParts): void {
-  scope.post('/firmware', (request, reply) => handle(request, reply, parts));
-  scope.post('/', (request, reply) => handle(request, reply, parts));
+  const schema = { tags: ['device protocol'], summary: 'A token, or the firmware itself (docs/wire.md 4)' };
+  scope.post('/firmware', { schema }, (request, reply) => handle(request, reply, parts));
+  scope.post('/', { schema }, (request, reply) => handle(request, reply, parts));
 }
 
 async function handle(

@@ -23,12 +23,16 @@ export interface RegisterParts {
 
 /** `POST /device/register`: the check-in over HTTP (wire.md 4). It always gets its answer, an offer with a new token. */
 export function registerRoutes(scope: FastifyInstance, parts: RegisterParts): void {
-  scope.post('/register', async (request, reply) => {
-    const facts = factsOf(request.body);
-    const principal = await principalOf(request, facts, parts.accounts);
-    const device = await parts.registry.register(principal.owner, facts);
-    return reply.type('application/json').send(await answer(device, facts, parts));
-  });
+  scope.post(
+    '/register',
+    { schema: { tags: ['device protocol'], summary: 'Check-in (docs/wire.md 4)' } },
+    async (request, reply) => {
+      const facts = factsOf(request.body);
+      const principal = await principalOf(request, facts, parts.accounts);
+      const device = await parts.registry.register(principal.owner, facts);
+      return reply.type('application/json').send(await answer(device, facts, parts));
+    },
+  );
 }
 
 function factsOf(body: unknown): CheckIn {
