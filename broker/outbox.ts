@@ -47,15 +47,20 @@ class Queue {
 export class BrokerOutbox implements Outbox {
   readonly #broker: Aedes;
   readonly #log: Log;
-  readonly isHeard: (owner: string) => boolean;
+  readonly #mayHear: (owner: string) => boolean;
   readonly #queues = new Map<string, Queue>();
   #counter = 0;
+  #closed = false;
 
   /** @param isHeard false: nobody listens to this owner's messages, and nobody will get them later */
   constructor(broker: Aedes, log: Log, isHeard: (owner: string) => boolean) {
     this.#broker = broker;
     this.#log = log;
-    this.isHeard = isHeard;
+    this.#mayHear = isHeard;
+  }
+
+  isHeard(owner: string): boolean {
+    return !this.#closed && this.#mayHear(owner);
   }
 
   toOwner(owner: string, topic: string, payload: string, retain: boolean): void {
@@ -73,6 +78,12 @@ export class BrokerOutbox implements Outbox {
   /** Resolves when everything said so far has left. */
   async drained(): Promise<void> {
     while (this.#queues.size > 0) await Promise.all([...this.#queues.values()].map(({ running }) => running));
+  }
+
+  /** Lets what has been said leave, and says nothing more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.drained();
   }
 
   async #run(owner: string, queue: Queue): Promise<void> {

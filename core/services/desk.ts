@@ -99,6 +99,7 @@ export class Desk {
     params: Readonly<Record<string, string>>,
   ): Promise<Offer | undefined> {
     return this.#parts.lock.acquire(udid, async () => {
+      await this.#parts.records.noteCompleted(udid);
       const device = await this.#parts.records.get(udid);
       if (!device) throw new FirmwireError('no_such_device');
       const all = await this.#parts.catalog.list(device.owner);

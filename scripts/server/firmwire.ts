@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import type { Aedes } from 'aedes';
 import type { FastifyInstance } from 'fastify';
-import { attach } from '../../broker/attach.js';
+import { type Attached, attach } from '../../broker/attach.js';
 import { accept, MqttListener } from '../../broker/listener.js';
 import { BrokerOutbox } from '../../broker/outbox.js';
 import { FirmwireRetained } from '../../broker/retained-source.js';
@@ -63,6 +63,12 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     undo.push(() => stores.close());
     const blobs = await openBlobs(join(settings.data, 'firmware'), settings.downloads.cacheBytes, 0);
     const broker = ownBroker ?? (await createBroker(settings, log));
+    let attached: Attached | undefined;
+    undo.push(async () => {
+      // The sessions are gone by now; what follows from that is still to be written.
+      await setImmediate();
+      await attached?.settled();
+    });
     if (!ownBroker) undo.push(() => closeBroker(broker));
 
     const sessions = new Sessions();
@@ -79,18 +85,12 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
       log,
       onKeyRevoked: (owner, keyId) => sessions.cutKey(owner, keyId),
     });
-    const attached = attach(broker, pluginsOf(settings, domain, sessions), {
+    attached = attach(broker, pluginsOf(settings, domain, sessions), {
       log,
       hookMs: settings.mqtt.hookSeconds * SECOND,
       retained: new FirmwireRetained(stores.retained, stores.devices, domain.feed),
     });
     const firstOwner = await ensureFirstOwner(settings.data, stores.accounts, domain.accounts);
-    undo.push(async () => {
-      // The sessions are gone by now; what follows from that is still to be written and told.
-      await setImmediate();
-      await attached.settled();
-      await outbox.drained();
-    });
 
     const crashed = await endedBadly(settings.data);
     if (crashed) await domain.housekeeping.removeOrphans();
@@ -105,6 +105,9 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     const listener = ownBroker ? undefined : new MqttListener(broker, packetLimits(settings), log);
     if (listener) undo.push(() => listener.close());
     const mqttPort = await listener?.listen(settings.mqtt.port, settings.mqtt.host);
+
+    // Before the sessions end: nobody is left to hear that they did.
+    undo.push(() => outbox.close());
 
     await writeRuntime(settings.data, { pid: process.pid, mqttPort: mqttPort ?? 0, httpPort });
     undo.push(() => removeRuntime(settings.data));
