@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 
@@ -18,6 +19,14 @@ const blocksOf = (text: string, language: string): string[] =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
     ([, body = '']) => body,
   );
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 /** Ends a child and what it started; it may have ended by itself. */
 function endGroup(child: ChildProcess): void {
@@ -125,6 +134,19 @@ describe('every README example runs', function () {
     ]);
     expect(named).to.have.length.greaterThan(2);
     for (const [, name = ''] of named) expect(scripts).to.have.property(name);
+  });
+
+  it('npm start ends the server when npm is told to end', async () => {
+    const data = join(folder, 'started');
+    const env = { ...process.env, FIRMWIRE_DATA: data, FIRMWIRE_MQTT_PORT: '0', FIRMWIRE_HTTP_PORT: '0' };
+    const args = ['start', '--silent', '--ignore-scripts'];
+    const npm = spawn('npm', args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'ignore'], detached: true });
+    children.push(npm);
+    await lineOf(npm, /Firmwire is ready/);
+    const { pid } = JSON.parse(await readFile(join(data, 'runtime.json'), 'utf8'));
+    npm.kill('SIGTERM');
+    while (isAlive(pid)) await setImmediate();
+    expect(await readdir(data)).to.not.include('runtime.json');
   });
 
   it('the ten minutes: devices appear, firmware is published, they install it', async () => {
