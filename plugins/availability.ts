@@ -5,7 +5,7 @@ import type { Announcer } from '../core/services/announcer.js';
 import { Conversation, type ConversationParts } from '../core/services/conversation.js';
 import type { Conversations } from '../core/services/conversations.js';
 import type { Registry } from '../core/services/registry.js';
-import { deviceTopic, statusTopic } from '../core/topics.js';
+import { deviceTopic, filterMatches, statusTopic } from '../core/topics.js';
 
 /**
  * Watches which devices are there. CONNECT plus SUBSCRIBE to its topic makes a device available; a check-in only
@@ -42,8 +42,8 @@ export class Availability implements Plugin {
     if (udid === undefined || filters.length === 0) return;
     // A device that told its UDID only now, by what it subscribed to, arrives now.
     const conversation = (await this.#arrive(session)) ?? this.#open.get(session);
-    if (session.grantedQos(deviceTopic(session.identity.owner, udid)) !== undefined)
-      await conversation?.subscribed();
+    const topic = deviceTopic(session.identity.owner, udid);
+    if (filters.some((filter) => filterMatches(filter, topic))) await conversation?.subscribed();
   }
 
   async published(session: Session, { topic, payload }: Message): Promise<void> {

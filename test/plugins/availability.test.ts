@@ -86,6 +86,17 @@ describe('availability', () => {
     expect(words(session.said)).to.deep.equal(['FIRMWARE_UPDATE 1.1.0']);
   });
 
+  it('a SUBSCRIBE to something else neither makes it available nor starts the pause anew', async () => {
+    await world.device({ autoUpdate: true });
+    await world.publish();
+    const session = aSession();
+    await arrive(session);
+    await world.pass(SETTLE - 1, UDID);
+    await plugin.subscribed(session, [`${TOPIC}/light`]);
+    await world.pass(1, UDID);
+    expect(words(session.said)).to.deep.equal(['FIRMWARE_UPDATE 1.1.0']);
+  });
+
   it('a check-in is answered, and its facts are kept', async () => {
     await world.device({ version: undefined });
     const session = aSession();
