@@ -1,15 +1,24 @@
+import type { Principal } from '../core/account.js';
 import type { Presence } from '../core/ports.js';
 import type { Session } from './plugin.js';
+
+const keyOf = ({ owner, keyId }: Pick<Principal, 'owner' | 'keyId'>): string => `${owner}/${keyId}`;
 
 /** The sessions that are open on this broker. */
 export class Sessions implements Presence {
   readonly #all = new Set<Session>();
   readonly #byDevice = new Map<string, Session>();
+  /** Keys revoked since the start: a session may still be on its way in with one. */
+  readonly #revoked = new Set<string>();
   /** Owner -> the sessions that may be listening to what is told to this owner. */
   readonly #listeners = new Map<string, Set<string>>();
 
   /** Takes in a session; called again when it has learnt its UDID. A second session with one UDID cuts the first. */
   enter(session: Session): void {
+    if (this.#revoked.has(keyOf(session.identity))) {
+      session.close();
+      return;
+    }
     this.#all.add(session);
     this.#listen(session);
     const { udid } = session.identity;
@@ -54,8 +63,10 @@ export class Sessions implements Presence {
 
   /** Cuts every session opened with this key. */
   cutKey(owner: string, keyId: string): void {
+    const key = keyOf({ owner, keyId });
+    this.#revoked.add(key);
     for (const session of this.#all) {
-      if (session.identity.owner === owner && session.identity.keyId === keyId) session.close();
+      if (keyOf(session.identity) === key) session.close();
     }
   }
 

@@ -72,7 +72,7 @@ export class Availability implements Plugin {
     const { udid } = session.identity;
     if (this.#open.has(session)) return undefined;
     this.#sessions.enter(session);
-    if (udid === undefined) return undefined;
+    if (udid === undefined || !session.open) return undefined;
     const conversation = new Conversation(udid, (payloads) => say(session, udid, payloads), this.#parts);
     this.#open.set(session, conversation);
     this.#conversations.open(conversation);

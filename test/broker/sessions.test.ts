@@ -52,6 +52,14 @@ describe('sessions', () => {
     expect(kept.map(({ isCut }) => isCut)).to.deep.equal([false, false]);
   });
 
+  it('cuts a session that was on its way in while its key was revoked', () => {
+    sessions.cutKey(OWNER, 'k');
+    const [late, other] = [aSession({ keyId: 'k', udid: UDID }), aSession({ keyId: 'l' })];
+    for (const session of [late, other]) sessions.enter(session);
+    expect([late.isCut, other.isCut]).to.deep.equal([true, false]);
+    expect(sessions.isOnline(UDID)).to.equal(false);
+  });
+
   it('cuts the session of a device', () => {
     const [one, other] = [aDeviceSession(), aDeviceSession(OTHER_UDID)];
     for (const session of [one, other]) sessions.enter(session);
