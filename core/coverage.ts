@@ -16,7 +16,3 @@ export function cover(spans: readonly Span[], added: Span): Span[] {
 /** True if the spans hold every byte of a body of this size. */
 export const coversAll = (spans: readonly Span[], size: number): boolean =>
   spans.length === 1 && spans[0]?.[0] === 0 && spans[0][1] >= size;
-
-/** How many bytes the spans hold. */
-export const covered = (spans: readonly Span[]): number =>
-  spans.reduce((sum, [start, end]) => sum + end - start, 0);

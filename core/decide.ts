@@ -33,15 +33,18 @@ export type Reason =
 export type Decision =
   | { readonly kind: 'offer'; readonly firmware: Firmware; readonly consent: Consent }
   | { readonly kind: 'ask'; readonly firmware: Firmware }
-  | {
-      readonly kind: 'none';
-      readonly reason: Reason;
-      readonly firmware: Firmware | undefined;
-      /** When to decide again even if nothing happens, ms. */
-      readonly until: number | undefined;
-    };
+  | Nothing;
 
-const none = (reason: Reason, firmware?: Firmware, until?: number): Decision => ({
+/** There is nothing to do, and why. */
+export interface Nothing {
+  readonly kind: 'none';
+  readonly reason: Reason;
+  readonly firmware: Firmware | undefined;
+  /** When to decide again even if nothing happens, ms. */
+  readonly until: number | undefined;
+}
+
+const none = (reason: Reason, firmware?: Firmware, until?: number): Nothing => ({
   kind: 'none',
   reason,
   firmware,
@@ -78,27 +81,16 @@ function whyNoCandidate(device: Device, all: readonly Firmware[]): Decision {
   return misses.has('platform') ? none('other_platform') : none('no_firmware');
 }
 
-/** When an update that was tried may be tried again; undefined if now. */
-function pauseEnd(device: Device, policy: OfferPolicy): number | undefined {
-  const { update } = device;
-  if (update?.attemptEndedAt === undefined) return undefined;
-  return update.attemptEndedAt + policy.retryMs * 2 ** (update.attempts - 1);
-}
-
 /** No endless flashing (wire.md 3): what holds back an update that this device has tried already. */
-function heldBack(
-  device: Device,
-  firmware: Firmware,
-  now: number,
-  policy: OfferPolicy,
-): Decision | undefined {
+function heldBack(device: Device, firmware: Firmware, now: number, policy: OfferPolicy): Nothing | undefined {
   const { update } = device;
   if (update?.firmware !== firmware.id) return undefined;
   if (update.proven && device.version === undefined) return none('unverified', firmware);
-  if (update.attempts === 0) return undefined;
-  if (update.attempts >= policy.maxAttempts) return none('attempts_used_up', firmware);
-  const until = pauseEnd(device, policy);
-  return until !== undefined && now < until ? none('retry_pause', firmware, until) : undefined;
+  const { attempts, attemptEndedAt } = update;
+  if (attempts >= policy.maxAttempts) return none('attempts_used_up', firmware);
+  if (attempts === 0 || attemptEndedAt === undefined) return undefined;
+  const until = attemptEndedAt + policy.retryMs * 2 ** (attempts - 1);
+  return now < until ? none('retry_pause', firmware, until) : undefined;
 }
 
 /** How long a device's own forced request stands, ms: as long as a token that has been tried. */
@@ -133,7 +125,7 @@ function carryOut(
   // The device may have told another platform since it was ordered.
   if (mismatch(firmware, device) === 'chip') return none('other_chip', firmware);
   const held = heldBack(device, firmware, now, policy);
-  if (held) return held.kind === 'none' && held.reason === 'retry_pause' ? held : undefined;
+  if (held) return held.reason === 'retry_pause' ? held : undefined;
   return isTooLarge(firmware, device) ? none('image_too_large', firmware) : order;
 }
 

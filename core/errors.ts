@@ -44,7 +44,6 @@ export const ERROR_TEXTS = {
   body_invalid: 'The body cannot be read.',
   body_too_large: 'The body is larger than this address accepts.',
   draining: 'The server is shutting down; try again in a moment.',
-  request_timeout: 'The request did not arrive in time.',
   config_invalid: 'The configuration is not valid.',
   internal: 'Something went wrong on the server; its log says what.',
 } as const;

@@ -1,4 +1,4 @@
-import type { Decision, Reason } from './decide.js';
+import type { Decision, Nothing, Reason } from './decide.js';
 import type { Device } from './device.js';
 import type { Update } from './update.js';
 
@@ -24,7 +24,7 @@ const freeKib = (bytes: number): string => `${Math.floor(bytes / 1024)} KiB`;
 const at = (ms: number | undefined): string =>
   ms === undefined ? 'some time' : `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
-type NoneSentence = (device: Device, decision: Extract<Decision, { kind: 'none' }>) => string;
+type NoneSentence = (device: Device, decision: Nothing) => string;
 
 const lastError = (device: Device): string =>
   device.update?.error ?? `it still reports ${device.version ?? 'no version'}`;

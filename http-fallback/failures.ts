@@ -32,14 +32,6 @@ export function asFirmwireError(error: unknown, log: Log): FirmwireError {
   return new FirmwireError('internal');
 }
 
-/** Answers a device: an honest status and `{"success":false,"response":"<code>"}` (wire.md 4). */
-export const deviceFailure =
-  (log: Log) =>
-  async (error: unknown, _request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const { code } = asFirmwireError(error, log);
-    await reply.code(HTTP_STATUS[code]).send({ success: false, response: code });
-  };
-
 /** Answers an owner: `{"error":{"code","message"}}`. */
 export const apiFailure =
   (log: Log) =>

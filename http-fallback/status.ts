@@ -37,7 +37,6 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   body_invalid: 400,
   body_too_large: 413,
   draining: 503,
-  request_timeout: 408,
   config_invalid: 500,
   internal: 500,
 };

@@ -1,5 +1,5 @@
 import type AsyncLock from 'async-lock';
-import { candidatesFor, type Decision, decideUpdate, type OfferPolicy } from '../decide.js';
+import { candidatesFor, type Decision, decideUpdate, type Nothing, type OfferPolicy } from '../decide.js';
 import type { Device } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import type { Firmware } from '../firmware.js';
@@ -198,7 +198,7 @@ export class Desk {
   }
 
   /** Nothing is due: what was asked or offered before and is moot now is taken back. */
-  async #close(device: Device, decision: Extract<Decision, { kind: 'none' }>): Promise<Device> {
+  async #close(device: Device, decision: Nothing): Promise<Device> {
     const { udid } = device;
     const now = this.#parts.clock.now();
     const isSpent = decision.reason === 'attempts_used_up';

@@ -5,13 +5,6 @@ import { VERSION_PATTERN } from '../../core/version.js';
 const Nullable = <T extends ReturnType<typeof Type.String> | ReturnType<typeof Type.Number>>(schema: T) =>
   Type.Union([schema, Type.Null()]);
 
-export const Failure = Type.Object({
-  error: Type.Object({
-    code: Type.String({ description: 'A stable name; see docs/errors.md' }),
-    message: Type.String(),
-  }),
-});
-
 export const DeviceSchema = Type.Object({
   udid: Type.String(),
   alias: Type.String(),

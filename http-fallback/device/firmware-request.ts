@@ -81,5 +81,5 @@ async function deviceOf(params: Parameters, { owner }: Principal, registry: Regi
 const storedParameters = (params: Parameters): Record<string, string> => {
   // The token is bound to its device; a token inside a token's parameters would be a secret in clear.
   const { ott: _ott, ...rest } = params;
-  return { ...rest };
+  return rest;
 };

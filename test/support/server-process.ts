@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { at, parsed, textAt } from './json.js';
 
@@ -114,12 +113,15 @@ export class ServerProcess {
   }
 
   async #ready(): Promise<void> {
-    const deadline = Date.now() + START_MS;
-    while (!(await this.#isHealthy())) {
-      if (this.#child.exitCode !== null || Date.now() > deadline)
-        throw new Error(`the server did not start (${this.#child.exitCode}):\n${this.out}${this.err}`);
-      await delay(15);
+    const limit = AbortSignal.timeout(START_MS);
+    const gone = this.exited.then(() => undefined);
+    while (!this.out.includes('Firmwire is ready')) {
+      const said = this.#child.stdout && once(this.#child.stdout, 'data', { signal: limit });
+      const ended = (await Promise.race([said, gone])) === undefined;
+      if (ended) throw new Error(`the server did not start:\n${this.out}${this.err}`);
     }
+    // It says so when everything listens: no second look is needed for /health to agree.
+    if (!(await this.#isHealthy())) throw new Error(`the server is not healthy:\n${this.out}${this.err}`);
     const credentials: unknown = JSON.parse(await readFile(join(this.data, 'credentials.json'), 'utf8'));
     this.account = accountOf(credentials);
   }
@@ -127,7 +129,7 @@ export class ServerProcess {
   async #isHealthy(): Promise<boolean> {
     const text = await readFile(join(this.data, 'runtime.json'), 'utf8').catch(() => '');
     const runtime = parsed(text);
-    // After a kill the file of the process before may still be there.
+    // After a kill the file of the process before would still be there.
     if (at(runtime, 'pid') !== this.pid) return false;
     this.mqttPort = Number(at(runtime, 'mqttPort'));
     this.httpPort = Number(at(runtime, 'httpPort'));
