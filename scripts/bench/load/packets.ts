@@ -1,0 +1,65 @@
+import { generate } from 'mqtt-packet';
+import { deviceTopic, statusTopic } from '../../../core/topics.js';
+import { checkInBody } from '../../simulator/check-in.js';
+import { type Identity, identityOf } from '../../simulator/identity.js';
+
+/** Who the devices of a fleet are, so that every process can tell. */
+export interface FleetIdentity {
+  readonly owner: string;
+  readonly key: string;
+  readonly seed: string;
+}
+
+export const PLATFORM = 'arduino:esp8266';
+/** What the devices run before the update. */
+export const OLD_VERSION = '1.0.0';
+
+export const deviceOf = ({ seed }: FleetIdentity, index: number): Identity => identityOf(seed, index);
+
+/** CONNECT of a THiNX device, with its will (wire.md 2); without keepalive, so that nothing happens by itself. */
+export function connectPacket(fleet: FleetIdentity, index: number): Buffer {
+  const { mac, udid } = deviceOf(fleet, index);
+  return generate({
+    cmd: 'connect',
+    protocolId: 'MQTT',
+    protocolVersion: 4,
+    clean: true,
+    clientId: mac,
+    keepalive: 0,
+    username: udid,
+    password: Buffer.from(fleet.key),
+    will: {
+      topic: statusTopic(fleet.owner, udid),
+      payload: Buffer.from('{ "status" : "disconnected" }'),
+      qos: 0,
+      retain: false,
+    },
+  });
+}
+
+export const subscribePacket = (topic: string, qos: 0 | 1): Buffer =>
+  generate({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic, qos }] });
+
+export const topicOf = (fleet: FleetIdentity, index: number): string =>
+  deviceTopic(fleet.owner, deviceOf(fleet, index).udid);
+
+/** A check-in on the status topic, QoS 0 as devices send it (wire.md 2). */
+export function checkInPacket(fleet: FleetIdentity, index: number): Buffer {
+  const { mac, udid } = deviceOf(fleet, index);
+  const payload = checkInBody({
+    mac,
+    udid,
+    owner: fleet.owner,
+    alias: `bench-${index}`,
+    platform: PLATFORM,
+    version: OLD_VERSION,
+    status: 'Registered',
+    autoUpdate: true,
+    fcid: undefined,
+  });
+  const topic = statusTopic(fleet.owner, udid);
+  return generate({ cmd: 'publish', topic, payload, qos: 0, retain: false, dup: false });
+}
+
+export const publishPacket = (topic: string, payload: string, messageId: number): Buffer =>
+  generate({ cmd: 'publish', topic, payload, qos: 1, messageId, retain: false, dup: false });

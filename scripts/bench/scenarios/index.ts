@@ -1,0 +1,5 @@
+import type { Scenario } from '../model.js';
+import { push } from './push.js';
+
+/** Every scenario, in the order of the README's table. */
+export const SCENARIOS: readonly Scenario[] = [push(5000), push(10_000)];
