@@ -10,9 +10,9 @@ export interface Verdict {
   readonly own: number;
   /** The median of the contender's rounds; undefined if the goal is not about a contender. */
   readonly other: number | undefined;
-  /** The median of the rounds' ratios, or the figure itself; undefined if the rounds disagree. */
+  /** The median of the rounds' ratios, or of the figure itself; undefined if the rounds disagree. */
   readonly value: number | undefined;
-  /** The largest value of a round divided by the smallest. */
+  /** See `disagreement`, of what `value` is the median of. */
   readonly disagreement: number;
   /** Undefined if the rounds disagree. */
   readonly reached: boolean | undefined;
@@ -27,11 +27,16 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2;
 }
 
-/** How far values are apart: the largest divided by the smallest; 1 if all are alike. */
+/**
+ * How far values are apart: the largest divided by the smallest; 1 if all are alike. Infinity if that says nothing: a
+ * value is no number, or not all are above 0.
+ */
 export function disagreement(values: readonly number[]): number {
+  if (!values.every(Number.isFinite)) return Number.POSITIVE_INFINITY;
   const largest = Math.max(...values);
   const smallest = Math.min(...values);
-  return largest === smallest ? 1 : largest / smallest;
+  if (largest === smallest) return 1;
+  return smallest > 0 ? largest / smallest : Number.POSITIVE_INFINITY;
 }
 
 function figuresOf({ samples, scenario }: Outcome, contender: string, figure: string): readonly number[] {
@@ -44,13 +49,18 @@ function figuresOf({ samples, scenario }: Outcome, contender: string, figure: st
 const isReached = (value: number, { atLeast, atMost }: Goal): boolean =>
   (atLeast === undefined || value >= atLeast) && (atMost === undefined || value <= atMost);
 
-/** Judges one goal. Rounds are compared in pairs: what disturbed the machine disturbed both of a pair. */
+/**
+ * Judges one goal. Rounds are compared in pairs: what disturbed the machine disturbed both of a pair. A ratio counts if
+ * its rounds agree; a figure by itself also if every round says the same about the goal.
+ * @throws Error if a contender did not measure the figure in every round
+ */
 export function judge(outcome: Outcome, goal: Goal): Verdict {
   const own = figuresOf(outcome, goal.of ?? FIRMWIRE, goal.figure);
   const other = goal.against === undefined ? undefined : figuresOf(outcome, goal.against, goal.figure);
-  const values = own.map((value, round) => value / (other?.[round] ?? 1));
+  const values = other ? own.map((value, round) => value / (other[round] ?? Number.NaN)) : own;
   const apart = disagreement(values);
-  const isSteady = apart <= MOST_DISAGREEMENT;
+  const isClear = !other && new Set(own.map((value) => isReached(value, goal))).size === 1;
+  const isSteady = apart <= MOST_DISAGREEMENT || isClear;
   const value = isSteady ? median(values) : undefined;
   return {
     goal,

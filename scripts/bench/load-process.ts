@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { CORES, cpuMs, pinned } from './machine.js';
+import type { Bench } from './bench.js';
+import { cpuMs } from './machine.js';
 
 const PROGRAM = fileURLToPath(new URL('./load/main.js', import.meta.url));
 
@@ -10,6 +11,8 @@ interface Answer {
   readonly result?: unknown;
   readonly error?: string;
 }
+
+const ended = (): Error => new Error('The load process has ended.');
 
 /** The load, in a process of its own on the other core. Its calls are those of the object that `kind` names. */
 export class LoadProcess<Calls> {
@@ -27,25 +30,32 @@ export class LoadProcess<Calls> {
       else call?.reject(new Error(error));
     });
     child.on('exit', () => {
-      for (const { reject } of this.waiting.values()) reject(new Error('The load process has ended.'));
+      for (const { reject } of this.waiting.values()) reject(ended());
+      this.waiting.clear();
     });
   }
 
-  static async start<Calls>(kind: string): Promise<LoadProcess<Calls>> {
-    const [file, args] = pinned(CORES.load, [process.execPath, PROGRAM, kind]);
-    const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    await once(child, 'message');
+  /** @param kind a file in `load/`, without its ending. @throws Error if it ends before it is ready */
+  static async start<Calls>(bench: Bench, kind: string): Promise<LoadProcess<Calls>> {
+    const command = [process.execPath, PROGRAM, kind];
+    const child = bench.spawn('load', command, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const tooSoon = once(child, 'exit').then(() => {
+      throw ended();
+    });
+    await Promise.race([once(child, 'message'), tooSoon]);
     return new LoadProcess<Calls>(child);
   }
 
-  /** Calls one method over there. Rejects with its error's text. */
+  /** Calls one method over there. Rejects with its error's text, or when the process ends. */
   call<Name extends keyof Calls & string>(
     name: Name,
     ...args: Calls[Name] extends (...args: infer A) => unknown ? A : never
   ): Promise<Calls[Name] extends (...args: never[]) => infer R ? Awaited<R> : never> {
     const id = this.next++;
-    const answer = new Promise<unknown>((resolve, reject) => this.waiting.set(id, { resolve, reject }));
-    this.child.send({ id, name, args });
+    const answer = new Promise<unknown>((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.child.send({ id, name, args }, (error) => error && reject(ended()));
+    });
     return answer as Promise<Calls[Name] extends (...args: never[]) => infer R ? Awaited<R> : never>;
   }
 

@@ -3,8 +3,22 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { performance } from 'node:perf_hooks';
 
-/** The server has one core to itself, the load and this program the other. */
-export const CORES = { server: 0, load: 1 } as const;
+/** Which core the server has to itself, and which the load. */
+export interface Cores {
+  readonly server: number;
+  readonly load: number;
+}
+
+/** The numbers in a list as the kernel writes it: `0-2,5`. */
+export const readCores = (list: string): number[] =>
+  list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+
+/** The cores on which this process may run: a container may not have the first ones. */
+export const allowedCores = (): number[] =>
+  readCores(/^Cpus_allowed_list:\s+(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0');
 
 /** Clock ticks per second in which /proc counts CPU time (proc(5)). */
 const TICKS = Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }).stdout) || 100;

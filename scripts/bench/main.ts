@@ -1,42 +1,90 @@
-/** `npm run bench`: measures Firmwire beside its peers on this machine. */
+/** `npm run bench`: measures Firmwire beside its peers on this machine. Ends with 1 and one sentence if it cannot. */
+import { appendFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { readCount } from '../cli/numbers.js';
-import { machineName } from './machine.js';
-import type { Outcome, Sample } from './model.js';
-import { type Circumstances, describeCircumstances, describeOutcome, jsonLine } from './report.js';
-import { Noise, runScenario } from './run.js';
+import { isInstalled } from '../dev/tools.js';
+import { Bench } from './bench.js';
+import { allowedCores, type Cores, machineName } from './machine.js';
+import type { Outcome, Scenario } from './model.js';
+import {
+  type Circumstances,
+  describeCircumstances,
+  describeOutcomes,
+  describeSample,
+  jsonLine,
+} from './report.js';
+import { Noise, RoundFailure, runScenario } from './run.js';
 import { SCENARIOS } from './scenarios/index.js';
 
 interface Options {
   readonly rounds: number;
   readonly list?: boolean;
+  readonly json?: string;
+  readonly profile?: string;
 }
+
+/** What the person can do something about; said without a stack. */
+class Refusal extends Error {}
 
 const say = (text: string): void => void process.stdout.write(text);
 
-const describeSample = (sample: Sample): string =>
-  Object.entries(sample)
-    .map(([name, value]) => `${name} ${value >= 100 ? value.toFixed(0) : value.toPrecision(3)}`)
-    .join(', ');
+const listOf = (scenarios: readonly Scenario[]): string =>
+  scenarios.map(({ name, what }) => `${name.padEnd(24)}${what}\n`).join('');
 
-async function bench(names: readonly string[], { rounds, list }: Options): Promise<void> {
-  if (list) {
-    for (const { name, what } of SCENARIOS) say(`${name.padEnd(24)}${what}\n`);
-    return;
-  }
-  const chosen = SCENARIOS.filter(
-    ({ name }) => names.length === 0 || names.some((part) => name.startsWith(part)),
-  );
-  if (chosen.length === 0) throw new Error(`No scenario is called ${names.join(' or ')}; see --list.`);
+/** All that begin with one of these parts. @throws Refusal if one of them is the beginning of none */
+function scenariosOf(parts: readonly string[]): readonly Scenario[] {
+  const strange = parts.find((part) => !SCENARIOS.some(({ name }) => name.startsWith(part)));
+  if (strange !== undefined) throw new Refusal(`No scenario is called ${strange}; see --list.`);
+  return SCENARIOS.filter(({ name }) => parts.length === 0 || parts.some((part) => name.startsWith(part)));
+}
+
+/** @throws Refusal if server and load cannot have a core each */
+function coresOf(): Cores {
+  if (!isInstalled('taskset')) throw new Refusal('The bench needs taskset: install util-linux.');
+  const [server, load] = allowedCores();
+  if (server === undefined || load === undefined)
+    throw new Refusal('The bench needs two cores, one for the server and one for the load; there is one.');
+  return { server, load };
+}
+
+/** However the program ends, nothing that it has started stays behind. */
+function newBench(cores: Cores, profile: string | undefined): Bench {
+  const bench = new Bench({ cores, profiles: profile === undefined ? undefined : resolve(profile) });
+  process.once('exit', () => bench.close());
+  // 128 and the number of the signal, as shells count.
+  process.once('SIGINT', () => process.exit(130));
+  process.once('SIGTERM', () => process.exit(143));
+  return bench;
+}
+
+async function run(scenarios: readonly Scenario[], bench: Bench, rounds: number) {
   const noise = new Noise();
   const outcomes: Outcome[] = [];
-  for (const scenario of chosen) {
-    const outcome = await runScenario(scenario, rounds, noise, (contender, round, sample) =>
-      say(`  ${scenario.name} ${round}/${rounds} ${contender}: ${describeSample(sample)}\n`),
-    );
+  for (const scenario of scenarios) {
+    say(`${scenario.name}: ${scenario.what}\n`);
+    const outcome = await runScenario(scenario, {
+      bench,
+      rounds,
+      noise,
+      onRound: (contender, round, sample) =>
+        say(`  ${round}/${rounds} ${contender}: ${describeSample(sample)}\n`),
+    });
     outcomes.push(outcome);
-    say(`\n${describeOutcome(outcome)}\n`);
   }
+  return { noise, outcomes };
+}
+
+async function measure(parts: readonly string[], { rounds, list, json, profile }: Options): Promise<void> {
+  if (list) {
+    say(listOf(SCENARIOS));
+    return;
+  }
+  const scenarios = scenariosOf(parts);
+  const cores = coresOf();
+  // Now rather than after ten minutes, if it cannot be written.
+  if (json !== undefined) await appendFile(json, '');
+  const { noise, outcomes } = await run(scenarios, newBench(cores, profile), rounds);
   const circumstances: Circumstances = {
     date: new Date().toISOString(),
     machine: machineName(),
@@ -45,14 +93,38 @@ async function bench(names: readonly string[], { rounds, list }: Options): Promi
     calibration: noise.calibration,
     stolenPercent: noise.stolenPercent,
   };
-  say(describeCircumstances(circumstances));
-  say(`${jsonLine(circumstances, outcomes)}\n`);
+  const line = `${jsonLine(circumstances, outcomes)}\n`;
+  say(`\n${describeOutcomes(outcomes)}${describeCircumstances(circumstances)}${line}`);
+  if (json !== undefined) await appendFile(json, line);
 }
 
-await new Command('bench')
-  .description('Measures Firmwire beside mosquitto, nginx, bare Aedes and bare node:http on this machine.')
-  .argument('[scenario...]', 'scenarios by name or the beginning of it; all without')
-  .option('--rounds <n>', 'rounds with each contender', readCount, 3)
-  .option('--list', 'list the scenarios and end')
-  .action(bench)
-  .parseAsync();
+/** What nobody foresaw keeps its stack, because it has to be repaired here. */
+function sentenceOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof RoundFailure) return `${error.message}: ${sentenceOf(error.cause)}`;
+  const isExpected = error instanceof Refusal || 'syscall' in error;
+  return isExpected ? error.message : (error.stack ?? error.message);
+}
+
+/** `npm run bench | head`: once nobody reads any more there is nothing left to do, and nothing to complain about. */
+function endWhenUnread(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+}
+process.stdout.on('error', endWhenUnread);
+process.stderr.on('error', endWhenUnread);
+
+try {
+  await new Command('bench')
+    .description('Measures Firmwire beside mosquitto, nginx, bare Aedes and bare node:http on this machine.')
+    .argument('[scenario...]', 'scenarios by name or the beginning of it; all without')
+    .option('--rounds <n>', 'rounds with each contender', readCount, 3)
+    .option('--list', 'list the scenarios and end')
+    .option('--json <file>', 'also append the line of JSON to this file')
+    .option('--profile <dir>', 'leave a V8 CPU profile of every Firmwire server in this folder')
+    .action(measure)
+    .parseAsync();
+} catch (error) {
+  process.stderr.write(`bench: ${sentenceOf(error)}\n`);
+  process.exitCode = 1;
+}

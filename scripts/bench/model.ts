@@ -1,3 +1,5 @@
+import type { Bench } from './bench.js';
+
 /** What one round with one contender gave: figures by name, e.g. `devices/s`. */
 export type Sample = Readonly<Record<string, number>>;
 
@@ -17,7 +19,7 @@ export interface Goal {
 export interface Contender {
   readonly name: string;
   /** Starts its server afresh, measures once and leaves nothing running. */
-  round(): Promise<Sample>;
+  round(bench: Bench): Promise<Sample>;
 }
 
 /** One question, asked of several servers in turn. */

@@ -1,6 +1,6 @@
 import { table } from '../cli/table.js';
 import { judgeAll, type Verdict } from './judge.js';
-import type { Outcome } from './model.js';
+import type { Outcome, Sample } from './model.js';
 
 const figure = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
@@ -10,25 +10,41 @@ const aimOf = ({ goal: { atLeast, atMost, against } }: Verdict): string => {
 };
 
 function verdictOf({ reached, value, disagreement, goal }: Verdict): string {
-  if (value === undefined) return `rounds disagree (${disagreement.toFixed(1)} x)`;
+  if (value === undefined)
+    return Number.isFinite(disagreement)
+      ? `rounds disagree (${disagreement.toFixed(1)} x)`
+      : 'rounds disagree';
   const shown = goal.against === undefined ? figure(value) : `${value.toFixed(2)} x`;
   return `${shown} ${reached ? 'reached' : 'MISSED'}`;
 }
 
-const HEADER = ['figure', 'firmwire', 'peer', 'goal', 'result', 'spread'];
+/** Undefined if it cannot be told; see `disagreement`. */
+const spreadOf = ({ disagreement }: Verdict): string | undefined =>
+  Number.isFinite(disagreement) ? `${((disagreement - 1) * 100).toFixed(0)} %` : undefined;
 
-/** One scenario as a table: a line per goal. */
-export function describeOutcome(outcome: Outcome): string {
-  const rows = judgeAll(outcome).map((verdict) => [
-    verdict.goal.figure,
-    `${figure(verdict.own)}${verdict.goal.of ? ` (${verdict.goal.of})` : ''}`,
-    verdict.goal.against && `${figure(verdict.other ?? 0)} (${verdict.goal.against})`,
-    aimOf(verdict),
-    verdictOf(verdict),
-    `${((verdict.disagreement - 1) * 100).toFixed(0)} %`,
-  ]);
-  return `${outcome.scenario.name}: ${outcome.scenario.what}\n${table([HEADER, ...rows])}`;
+const HEADER = ['scenario', 'figure', 'firmwire', 'peer', 'goal', 'result', 'spread'];
+
+/** The run as a table: a line per goal. */
+export function describeOutcomes(outcomes: readonly Outcome[]): string {
+  const rows = outcomes.flatMap((outcome) =>
+    judgeAll(outcome).map((verdict) => [
+      outcome.scenario.name,
+      verdict.goal.figure,
+      `${figure(verdict.own)}${verdict.goal.of ? ` (${verdict.goal.of})` : ''}`,
+      verdict.goal.against && `${figure(verdict.other ?? 0)} (${verdict.goal.against})`,
+      aimOf(verdict),
+      verdictOf(verdict),
+      spreadOf(verdict),
+    ]),
+  );
+  return table([HEADER, ...rows]);
 }
+
+/** What a contender measured in one round, as a line of progress. */
+export const describeSample = (sample: Sample): string =>
+  Object.entries(sample)
+    .map(([name, value]) => `${name} ${figure(value)}`)
+    .join(', ');
 
 /** What the machine did besides, so that a reader knows what the figures are worth. */
 export interface Circumstances {
@@ -42,7 +58,7 @@ export interface Circumstances {
   readonly stolenPercent: number;
 }
 
-/** The run as one line of JSON. */
+/** The run as one line of JSON; what is undefined is left out, and Infinity is null. */
 export function jsonLine(circumstances: Circumstances, outcomes: readonly Outcome[]): string {
   const scenarios = outcomes.map((outcome) => ({
     name: outcome.scenario.name,

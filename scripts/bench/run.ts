@@ -1,3 +1,4 @@
+import type { Bench } from './bench.js';
 import { calibrate, stolen } from './machine.js';
 import type { Outcome, Sample, Scenario } from './model.js';
 
@@ -9,9 +10,12 @@ export class Noise {
   private readonly spans: number[] = [];
   private readonly before = stolen();
 
+  /** @param work a piece of work that is always the same; returns how long it took, ms */
+  constructor(private readonly work: () => number = calibrate) {}
+
   /** Does a fixed piece of work and notes how long it took. */
   probe(): void {
-    this.spans.push(calibrate());
+    this.spans.push(this.work());
   }
 
   get calibration(): number {
@@ -25,20 +29,36 @@ export class Noise {
   }
 }
 
-/** Runs the contenders of a scenario in turn, A B A B, so that a slow minute hits them all alike. */
+/** How a scenario is to be run. */
+export interface Plan {
+  readonly bench: Bench;
+  readonly rounds: number;
+  readonly noise: Noise;
+  readonly onRound: OnRound;
+}
+
+/** A round that failed; `cause` is why. */
+export class RoundFailure extends Error {
+  override readonly name = 'RoundFailure';
+}
+
+/**
+ * Runs the contenders of a scenario in turn, A B A B, so that a slow minute hits them all alike.
+ * @throws RoundFailure as soon as one of them fails: half an outcome is none
+ */
 export async function runScenario(
   scenario: Scenario,
-  rounds: number,
-  noise: Noise,
-  onRound: OnRound,
+  { bench, rounds, noise, onRound }: Plan,
 ): Promise<Outcome> {
   const samples = new Map<string, Sample[]>(scenario.contenders.map(({ name }) => [name, []]));
   for (let round = 1; round <= rounds; round++) {
-    for (const { name, round: measure } of scenario.contenders) {
+    for (const contender of scenario.contenders) {
       noise.probe();
-      const sample = await measure();
-      samples.get(name)?.push(sample);
-      onRound(name, round, sample);
+      const sample = await contender.round(bench).catch((cause: unknown) => {
+        throw new RoundFailure(`${scenario.name}: ${contender.name} failed in round ${round}`, { cause });
+      });
+      samples.get(contender.name)?.push(sample);
+      onRound(contender.name, round, sample);
     }
   }
   return { scenario, samples };

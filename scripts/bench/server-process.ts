@@ -1,43 +1,50 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { CORES, cpuMs, pinned, rssBytes } from './machine.js';
+import type { Bench } from './bench.js';
+import { cpuMs, rssBytes } from './machine.js';
+import { listening } from './port.js';
 
 export interface ServerCommand {
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** The line on stdout that says it is ready, with what is worth knowing in groups; absent: do not wait for a line. */
-  readonly ready?: RegExp;
+  /**
+   * What shows that it is ready: the line on stdout, with what is worth knowing in groups, or the port of 127.0.0.1 on
+   * which it listens then.
+   */
+  readonly ready: RegExp | number;
 }
 
 /** A server on the core of its own. */
 export class ServerProcess {
   private constructor(
     private readonly child: ChildProcess,
-    /** What the groups of `ready` matched. */
+    /** What the groups of `ready` matched; nothing if that was a port. */
     readonly said: readonly string[],
   ) {}
 
-  /** @throws Error with what the server wrote, if it ends before it is ready */
-  static async start({ command, env, ready }: ServerCommand): Promise<ServerProcess> {
-    const [file, args] = pinned(CORES.server, command);
-    const child = spawn(file, args, {
-      env: { ...process.env, ...env },
+  /** @throws Error with what the server wrote to stderr, if it ends before it is ready */
+  static async start(bench: Bench, { command, env, ready }: ServerCommand): Promise<ServerProcess> {
+    const child = bench.spawn('server', command, {
+      ...(env && { env }),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     const errors: string[] = [];
     child.stderr?.on('data', (text: Buffer) => errors.push(text.toString()));
-    if (!ready) {
-      child.stdout?.resume();
-      return new ServerProcess(child, []);
+    const givenUp = new AbortController();
+    // Closed, not only ended: by then everything it wrote has come.
+    const ended = once(child, 'close').then(() => {
+      throw new Error(`${command.join(' ')} ended before it was ready:\n${errors.join('')}`);
+    });
+    const isReady =
+      typeof ready === 'number' ? onceListening(child, ready, givenUp.signal) : firstMatch(child, ready);
+    try {
+      return new ServerProcess(child, await Promise.race([isReady, ended]));
+    } catch (error) {
+      givenUp.abort();
+      child.kill('SIGKILL');
+      throw error;
     }
-    const said = await Promise.race([
-      firstMatch(child, ready),
-      once(child, 'exit').then(() => {
-        throw new Error(`${command.join(' ')} ended before it was ready:\n${errors.join('')}`);
-      }),
-    ]);
-    return new ServerProcess(child, said);
   }
 
   get pid(): number {
@@ -53,20 +60,38 @@ export class ServerProcess {
     return rssBytes(this.pid);
   }
 
-  /** Asks a program that was made for it (see `peers/memory-hook.ts`) and waits for its answer. */
+  /** Asks a program that was made for it (see `peers/memory-hook.ts`) and waits for its answer. @throws Error if it ends */
   async ask<T>(question: string): Promise<T> {
+    const answered = new AbortController();
+    const { signal } = answered;
+    const answer = once(this.child, 'message', { signal });
+    const ended = once(this.child, 'exit', { signal }).then(() => {
+      throw new Error('The server ended instead of answering.');
+    });
     this.child.send(question);
-    const [answer] = await once(this.child, 'message');
-    return answer as T;
+    try {
+      const [first] = await Promise.race([answer, ended]);
+      return first as T;
+    } finally {
+      // Rounds ask often: no listener is left behind.
+      answered.abort();
+      await Promise.allSettled([answer, ended]);
+    }
   }
 
-  /** Ends it, by force: what it holds is thrown away anyway. */
+  /** Ends it and waits until it has; by force unless told otherwise: what it holds is thrown away anyway. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const gone = once(this.child, 'exit');
     this.child.kill(signal);
     await gone;
   }
+}
+
+async function onceListening(child: ChildProcess, port: number, signal: AbortSignal): Promise<string[]> {
+  child.stdout?.resume();
+  await listening(port, signal);
+  return [];
 }
 
 async function firstMatch(child: ChildProcess, ready: RegExp): Promise<string[]> {

@@ -1,32 +1,24 @@
 /**
- * Makes sure of what the end-to-end tests need besides Node: Debian's mosquitto-clients and curl. Installs them where that is
- * certainly wanted (root, apt-get, nothing to ask), otherwise says what to install and ends with 1.
+ * Makes sure of what is needed besides Node for the purpose that its argument names: `tests` (also without one) or `bench`.
+ * Installs Debian's packages where that is certainly wanted (root, apt-get, nothing to ask), otherwise says what to
+ * install and ends with 1.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { isInstalled } from './tools.js';
 
-/** Each tool and the Debian package it is in. */
-const TOOLS = {
-  mosquitto_sub: 'mosquitto-clients',
-  mosquitto_pub: 'mosquitto-clients',
-  curl: 'curl',
-} as const;
-type Tool = keyof typeof TOOLS;
+/** For each purpose the tools and the Debian package each is in. */
+const NEEDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  tests: { mosquitto_sub: 'mosquitto-clients', mosquitto_pub: 'mosquitto-clients', curl: 'curl' },
+  bench: { mosquitto: 'mosquitto', nginx: 'nginx-light', taskset: 'util-linux' },
+};
 
-function isInstalled(tool: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, tool), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
+const purpose = process.argv[2] ?? 'tests';
+const packages = NEEDS[purpose] ?? {};
 
-const missing = (): Tool[] => (Object.keys(TOOLS) as Tool[]).filter((tool) => !isInstalled(tool));
-const packagesOf = (tools: readonly Tool[]): string[] => [...new Set(tools.map((tool) => TOOLS[tool]))];
+const missing = (): string[] => Object.keys(packages).filter((tool) => !isInstalled(tool));
+const packagesOf = (tools: readonly string[]): string[] => [
+  ...new Set(tools.map((tool) => packages[tool] ?? tool)),
+];
 
 /** True if it ended with 0. Its output is shown only if it did not. */
 function aptGet(...args: string[]): boolean {
@@ -41,14 +33,18 @@ function aptGet(...args: string[]): boolean {
 
 function installed(): boolean {
   if (process.getuid?.() !== 0 || !isInstalled('apt-get')) return false;
-  const packages = packagesOf(missing());
-  process.stdout.write(`Installing ${packages.join(' and ')}, which the end-to-end tests use.\n`);
-  return aptGet('update') && aptGet('install', '--yes', '--no-install-recommends', ...packages);
+  const wanted = packagesOf(missing());
+  process.stdout.write(`Installing ${wanted.join(' and ')} for the ${purpose}.\n`);
+  return aptGet('update') && aptGet('install', '--yes', '--no-install-recommends', ...wanted);
 }
 
-if (missing().length > 0 && !(installed() && missing().length === 0)) {
+if (!(purpose in NEEDS)) {
+  process.stderr.write(`Nobody knows what "${purpose}" needs: name ${Object.keys(NEEDS).join(' or ')}.\n`);
+  process.exitCode = 1;
+} else if (missing().length > 0 && !(installed() && missing().length === 0)) {
+  const [tools, wanted] = [missing().join(' and '), packagesOf(missing()).join(' ')];
   process.stderr.write(
-    `The tests need ${missing().join(' and ')}: install with apt-get install ${packagesOf(missing()).join(' ')}.\n`,
+    `For the ${purpose} ${tools} must be there: install with apt-get install ${wanted}.\n`,
   );
   process.exitCode = 1;
 }

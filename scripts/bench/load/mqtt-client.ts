@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { PacketSplitter } from './packet-splitter.js';
 
 /** The types of packets that a device gets (MQTT 3.1.1, 2.2.1). */
 export const CONNACK = 2;
@@ -8,8 +9,6 @@ export const SUBACK = 9;
 
 /** One packet as it came: its first byte and its body. Both are only valid while it is handled. */
 export type OnPacket = (client: MqttClient, first: number, bytes: Buffer, start: number, end: number) => void;
-
-const NOTHING = Buffer.alloc(0);
 
 /** All sockets read into this one; what is incomplete is copied out of it. */
 const INBOX = Buffer.allocUnsafe(256 * 1024);
@@ -21,12 +20,12 @@ const INBOX = Buffer.allocUnsafe(256 * 1024);
 export class MqttClient {
   readonly index: number;
   private readonly socket: Socket;
-  private readonly onPacket: OnPacket;
-  private rest: Buffer = NOTHING;
 
   constructor(index: number, port: number, onPacket: OnPacket, onClosed: (client: MqttClient) => void) {
     this.index = index;
-    this.onPacket = onPacket;
+    const splitter = new PacketSplitter((first, bytes, start, end) =>
+      onPacket(this, first, bytes, start, end),
+    );
     this.socket = connect({
       port,
       host: '127.0.0.1',
@@ -34,7 +33,7 @@ export class MqttClient {
       onread: {
         buffer: INBOX,
         callback: (length: number, buffer: Uint8Array) => {
-          this.take(buffer as Buffer, length);
+          splitter.take(buffer as Buffer, length);
           return true;
         },
       },
@@ -59,36 +58,11 @@ export class MqttClient {
   destroy(): void {
     this.socket.destroy();
   }
+}
 
-  private take(buffer: Buffer, length: number): void {
-    let bytes = buffer;
-    let end = length;
-    if (this.rest.length > 0) {
-      bytes = Buffer.concat([this.rest, buffer.subarray(0, length)]);
-      end = bytes.length;
-    }
-    const used = this.packets(bytes, end);
-    this.rest = used === end ? NOTHING : Buffer.from(bytes.subarray(used, end));
-  }
-
-  /** Handles every whole packet and returns where the first incomplete one begins. */
-  private packets(bytes: Buffer, end: number): number {
-    let at = 0;
-    while (at + 2 <= end) {
-      let body = at + 1;
-      let length = 0;
-      let shift = 0;
-      let byte: number;
-      do {
-        if (body >= end) return at;
-        byte = bytes[body++] ?? 0;
-        length |= (byte & 0x7f) << shift;
-        shift += 7;
-      } while (byte & 0x80);
-      if (body + length > end) return at;
-      this.onPacket(this, bytes[at] ?? 0, bytes, body, body + length);
-      at = body + length;
-    }
-    return at;
-  }
+/** Answers a PUBLISH of QoS 1 with PUBACK; the packet id stands behind the topic (MQTT 3.1.1, 3.3.2.2). */
+export function acknowledge(client: MqttClient, first: number, bytes: Buffer, start: number): void {
+  if (!(first & 0x02)) return;
+  const id = bytes.readUInt16BE(start + 2 + bytes.readUInt16BE(start));
+  client.write(Buffer.of(0x40, 2, id >> 8, id & 0xff));
 }

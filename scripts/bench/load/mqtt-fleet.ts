@@ -1,8 +1,7 @@
 import { updatePayload } from '../../../core/payload.js';
 import { newToken } from '../../../core/token.js';
-import { percentile } from '../../simulator/percentile.js';
 import { nowMs } from '../machine.js';
-import { CONNACK, MqttClient, PUBLISH, SUBACK } from './mqtt-client.js';
+import { acknowledge, CONNACK, MqttClient, PUBLISH, SUBACK } from './mqtt-client.js';
 import {
   checkInPacket,
   connectPacket,
@@ -12,6 +11,7 @@ import {
   subscribePacket,
   topicOf,
 } from './packets.js';
+import { Countdown, type Timing, timing } from './timing.js';
 
 export interface ConnectOptions extends FleetIdentity {
   readonly port: number;
@@ -21,74 +21,55 @@ export interface ConnectOptions extends FleetIdentity {
   readonly qos: 0 | 1;
   /** After SUBACK, check in and wait for the answer. */
   readonly checkIn: boolean;
+  /** Every other device subscribes to `/#` instead of its own topic, as one generation does. */
+  readonly wildcards?: boolean;
+  /** Connections a device tries before it gives up; as many as it takes if not told. */
+  readonly tries?: number;
 }
 
-/** When something began and ended, ms on `nowMs`, and how long each took, ms. */
-export interface Timing {
-  readonly begun: number;
-  readonly ended: number;
-  readonly p50: number;
-  readonly p99: number;
+/** How the connecting went. */
+export interface Connected extends Timing {
+  /** Connections that were cut or refused; the device tried again. */
+  readonly refused: number;
+  /** Devices that gave up. */
+  readonly lost: number;
 }
 
-const puback = (id: number): Buffer => Buffer.of(0x40, 2, id >> 8, id & 0xff);
-
-/** Resolves when so many have been counted. */
-class Countdown {
-  readonly done: Promise<void>;
-  private resolve: () => void = () => {};
-
-  constructor(private left: number) {
-    this.done = new Promise((resolve) => {
-      this.resolve = resolve;
-    });
-    if (left === 0) this.resolve();
-  }
-
-  count(): void {
-    if (--this.left === 0) this.resolve();
-  }
-}
-
-function timing(begun: number, spans: readonly number[]): Timing {
-  const at = (percent: number): number => percentile(spans, percent) ?? 0;
-  return { begun, ended: nowMs(), p50: at(50), p99: at(99) };
-}
+const EVERYTHING = '/#';
+/** A device comes back on every loop; a little slower here, so that the load can do its work. */
+const RETRY_MS = 100;
 
 /** Thousands of devices as an MQTT broker sees them. */
 export default class MqttFleet {
-  private fleet: FleetIdentity = { owner: '', key: '', seed: '' };
+  protected fleet: FleetIdentity = { owner: '', key: '', seed: '' };
   private port = 0;
-  private clients: MqttClient[] = [];
-  /** What is done with a PUBLISH that arrives. */
-  private onPublish: (index: number) => void = () => {};
+  protected clients: MqttClient[] = [];
+  /** What is done with a PUBLISH that arrives; its body lies between `start` and `end`. */
+  protected onPublish: (index: number, bytes: Buffer, start: number, end: number) => void = () => {};
   private onConnack: (index: number, code: number) => void = () => {};
   private onSuback: (index: number) => void = () => {};
   private onClosed: (index: number) => void = () => {};
   private closing = false;
-  private refused = 0;
+  private surplus = 0;
 
   /**
    * Connects a fleet: CONNECT, SUBSCRIBE and perhaps the check-in of each, `window` at a time. One that is cut or
    * refused tries again.
    */
-  async connect(options: ConnectOptions): Promise<Timing & { readonly refused: number }> {
-    const { count, window, qos, checkIn } = options;
+  async connect(options: ConnectOptions): Promise<Connected> {
+    const { count, window, qos, checkIn, wildcards = false, tries = Number.POSITIVE_INFINITY } = options;
     this.fleet = options;
     this.port = options.port;
     const begun = nowMs();
     const starts = new Float64Array(count);
+    const failures = new Float64Array(count);
+    const settled = new Uint8Array(count);
     const spans: number[] = [];
     const all = new Countdown(count);
-    let next = 0;
+    let [next, refused, lost] = [0, 0, 0];
     const open = (index: number): void => {
       this.clients[index] = this.client(index);
       this.clients[index]?.write(connectPacket(options, index));
-    };
-    const finish = (index: number): void => {
-      spans.push(nowMs() - (starts[index] ?? 0));
-      all.count();
-      begin();
     };
     const begin = (): void => {
       if (next >= count) return;
@@ -96,23 +77,48 @@ export default class MqttFleet {
       starts[index] = nowMs();
       open(index);
     };
+    const settle = (index: number): void => {
+      settled[index] = 1;
+      all.count();
+      begin();
+    };
+    const finish = (index: number): void => {
+      if (settled[index]) return;
+      spans.push(nowMs() - (starts[index] ?? 0));
+      settle(index);
+    };
     this.onConnack = (index, code) => {
-      if (code === 0) this.clients[index]?.write(subscribePacket(topicOf(options, index), qos));
+      const topic = wildcards && index % 2 === 0 ? EVERYTHING : topicOf(options, index);
+      if (code === 0) this.clients[index]?.write(subscribePacket(topic, qos));
       else this.clients[index]?.destroy();
     };
     this.onSuback = (index) => {
       if (checkIn) this.clients[index]?.write(checkInPacket(options, index));
       else finish(index);
     };
-    this.onPublish = finish;
+    this.onPublish = (index) => {
+      if (settled[index]) this.surplus++;
+      finish(index);
+    };
     this.onClosed = (index) => {
       if (this.closing) return;
-      this.refused++;
-      open(index);
+      refused++;
+      const failed = (failures[index] ?? 0) + 1;
+      failures[index] = failed;
+      if (failed < tries) setTimeout(open, RETRY_MS, index);
+      else if (!settled[index]) {
+        lost++;
+        settle(index);
+      }
     };
     for (let i = 0; i < window; i++) begin();
-    await all.done;
-    return { ...timing(begun, spans), refused: this.refused };
+    await all.done('a device connected');
+    return { ...timing(begun, spans), refused, lost };
+  }
+
+  /** Messages that came although the device had got what it waited for while it connected. */
+  strays(): number {
+    return this.surplus;
   }
 
   /** Waits until every device has got one more message and acknowledged it; call it before the messages are sent. */
@@ -127,7 +133,7 @@ export default class MqttFleet {
       heard.add(index);
       all.count();
     };
-    await all.done;
+    await all.done('a device got its message');
     return { ...timing(begun, spans), told: spans.length };
   }
 
@@ -151,37 +157,12 @@ export default class MqttFleet {
       () => {},
     );
     publisher.write(connectPacket({ ...this.fleet, seed: 'publisher' }, 0));
-    await ready.done;
+    await ready.done('CONNACK');
     const begun = nowMs();
     publisher.write(Buffer.concat(packets));
-    await acknowledged.done;
+    await acknowledged.done('PUBACK');
     publisher.destroy();
     return timing(begun, [0]);
-  }
-
-  /** Every device checks in `times` times and waits for each answer, `window` devices at a time. */
-  async checkIns(times: number, window: number): Promise<Timing> {
-    const packets = this.clients.map((_, index) => checkInPacket(this.fleet, index));
-    const starts = new Float64Array(packets.length);
-    const total = packets.length * times;
-    const all = new Countdown(total);
-    const spans: number[] = [];
-    let next = 0;
-    const begin = (): void => {
-      if (next >= total) return;
-      const index = next++ % packets.length;
-      starts[index] = nowMs();
-      this.clients[index]?.write(packets[index] as Buffer);
-    };
-    const begun = nowMs();
-    this.onPublish = (index) => {
-      spans.push(nowMs() - (starts[index] ?? 0));
-      all.count();
-      begin();
-    };
-    for (let i = 0; i < window; i++) begin();
-    await all.done;
-    return timing(begun, spans);
   }
 
   /** Drops every connection. */
@@ -194,17 +175,16 @@ export default class MqttFleet {
     return new MqttClient(
       index,
       this.port,
-      (client, first, bytes, start) => this.handle(client, first, bytes, start),
+      (client, first, bytes, start, end) => this.handle(client, first, bytes, start, end),
       () => this.onClosed(index),
     );
   }
 
-  private handle(client: MqttClient, first: number, bytes: Buffer, start: number): void {
+  private handle(client: MqttClient, first: number, bytes: Buffer, start: number, end: number): void {
     switch (first >> 4) {
       case PUBLISH:
-        // QoS 1: the packet id stands behind the topic (MQTT 3.1.1, 3.3.2.2).
-        if (first & 0x02) client.write(puback(bytes.readUInt16BE(start + 2 + bytes.readUInt16BE(start))));
-        this.onPublish(client.index);
+        acknowledge(client, first, bytes, start);
+        this.onPublish(client.index, bytes, start, end);
         break;
       case CONNACK:
         this.onConnack(client.index, bytes[start + 1] ?? 255);

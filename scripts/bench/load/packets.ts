@@ -14,6 +14,8 @@ export const PLATFORM = 'arduino:esp8266';
 /** What the devices run before the update. */
 export const OLD_VERSION = '1.0.0';
 
+export const aliasOf = (index: number): string => `bench-${index}`;
+
 export const deviceOf = ({ seed }: FleetIdentity, index: number): Identity => identityOf(seed, index);
 
 /** CONNECT of a THiNX device, with its will (wire.md 2); without keepalive, so that nothing happens by itself. */
@@ -43,23 +45,49 @@ export const subscribePacket = (topic: string, qos: 0 | 1): Buffer =>
 export const topicOf = (fleet: FleetIdentity, index: number): string =>
   deviceTopic(fleet.owner, deviceOf(fleet, index).udid);
 
-/** A check-in on the status topic, QoS 0 as devices send it (wire.md 2). */
-export function checkInPacket(fleet: FleetIdentity, index: number): Buffer {
+/** What a device says of itself at a check-in. */
+export function checkInText(fleet: FleetIdentity, index: number): string {
   const { mac, udid } = deviceOf(fleet, index);
-  const payload = checkInBody({
+  return checkInBody({
     mac,
     udid,
     owner: fleet.owner,
-    alias: `bench-${index}`,
+    alias: aliasOf(index),
     platform: PLATFORM,
     version: OLD_VERSION,
     status: 'Registered',
     autoUpdate: true,
     fcid: undefined,
   });
-  const topic = statusTopic(fleet.owner, udid);
+}
+
+/** A check-in on the status topic, QoS 0 as devices send it (wire.md 2). */
+export function checkInPacket(fleet: FleetIdentity, index: number): Buffer {
+  const payload = checkInText(fleet, index);
+  const topic = statusTopic(fleet.owner, deviceOf(fleet, index).udid);
   return generate({ cmd: 'publish', topic, payload, qos: 0, retain: false, dup: false });
 }
 
-export const publishPacket = (topic: string, payload: string, messageId: number): Buffer =>
-  generate({ cmd: 'publish', topic, payload, qos: 1, messageId, retain: false, dup: false });
+export const publishPacket = (topic: string, payload: string, messageId: number, retain = false): Buffer =>
+  generate({ cmd: 'publish', topic, payload, qos: 1, messageId, retain, dup: false });
+
+/** Somebody who logs in by user name and password. */
+export interface Login {
+  readonly port: number;
+  readonly clientId: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+/** CONNECT of somebody without a will, as an owner's program sends it. */
+export const loginPacket = ({ clientId, username, password }: Login): Buffer =>
+  generate({
+    cmd: 'connect',
+    protocolId: 'MQTT',
+    protocolVersion: 4,
+    clean: true,
+    clientId,
+    keepalive: 0,
+    username,
+    password: Buffer.from(password),
+  });

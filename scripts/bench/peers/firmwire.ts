@@ -1,15 +1,20 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Api, createApi, type Published } from '../../client/api.js';
 import { type Credentials, readCredentials, readRuntime } from '../../client/credentials.js';
 import { madeUpImage } from '../../simulator/made-up-image.js';
+import type { Bench } from '../bench.js';
 import { PLATFORM } from '../load/packets.js';
+import { nowMs } from '../machine.js';
 import { ServerProcess } from '../server-process.js';
 
 const PROGRAM = fileURLToPath(new URL('../../firmwire.js', import.meta.url));
-const MEMORY_HOOK = new URL('./memory-hook.js', import.meta.url).href;
+export const MEMORY_HOOK = new URL('./memory-hook.js', import.meta.url).href;
+
+/** Flags with which node leaves a CPU profile there when it ends; it looks every 200 us. */
+const profiling = (folder: string | undefined): string[] =>
+  folder === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', folder, '--cpu-prof-interval', '200'];
 
 export interface FirmwireOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -21,31 +26,59 @@ export interface FirmwireOptions {
 export class FirmwireServer {
   private constructor(
     readonly process: ServerProcess,
+    private readonly isProfiled: boolean,
     readonly data: string,
     readonly mqttPort: number,
     readonly httpPort: number,
     readonly credentials: Credentials,
+    /** From the start of the process until it said that it listens, ms. */
+    readonly startMs: number,
   ) {}
 
-  static async start({ env = {}, prepare }: FirmwireOptions = {}): Promise<FirmwireServer> {
-    const data = await mkdtemp(join(tmpdir(), 'firmwire-bench-'));
-    await prepare?.(data);
-    const process_ = await ServerProcess.start({
-      command: [process.execPath, '--expose-gc', '--import', MEMORY_HOOK, PROGRAM, 'serve'],
-      env: {
-        FIRMWIRE_DATA: data,
-        FIRMWIRE_MQTT_HOST: '127.0.0.1',
-        FIRMWIRE_MQTT_PORT: '0',
-        FIRMWIRE_HTTP_HOST: '127.0.0.1',
-        FIRMWIRE_HTTP_PORT: '0',
-        FIRMWIRE_LOG_LEVEL: 'warn',
-        ...env,
-      },
-      ready: /^Firmwire is ready/,
-    });
-    const [runtime, credentials] = await Promise.all([readRuntime(data), readCredentials(data)]);
-    if (!runtime) throw new Error(`${data} has no runtime.json although the server runs.`);
-    return new FirmwireServer(process_, data, runtime.mqttPort, runtime.httpPort, credentials);
+  static async start(bench: Bench, { env = {}, prepare }: FirmwireOptions = {}): Promise<FirmwireServer> {
+    const data = await bench.newFolder('firmwire');
+    let process_: ServerProcess | undefined;
+    try {
+      await prepare?.(data);
+      const begun = nowMs();
+      process_ = await ServerProcess.start(bench, {
+        command: [
+          process.execPath,
+          ...profiling(bench.profiles),
+          '--expose-gc',
+          '--import',
+          MEMORY_HOOK,
+          PROGRAM,
+          'serve',
+        ],
+        env: {
+          FIRMWIRE_DATA: data,
+          FIRMWIRE_MQTT_HOST: '127.0.0.1',
+          FIRMWIRE_MQTT_PORT: '0',
+          FIRMWIRE_HTTP_HOST: '127.0.0.1',
+          FIRMWIRE_HTTP_PORT: '0',
+          FIRMWIRE_LOG_LEVEL: 'warn',
+          ...env,
+        },
+        ready: /^Firmwire is ready/,
+      });
+      const startMs = nowMs() - begun;
+      const [runtime, credentials] = await Promise.all([readRuntime(data), readCredentials(data)]);
+      if (!runtime) throw new Error(`${data} has no runtime.json although the server runs.`);
+      return new FirmwireServer(
+        process_,
+        bench.profiles !== undefined,
+        data,
+        runtime.mqttPort,
+        runtime.httpPort,
+        credentials,
+        startMs,
+      );
+    } catch (error) {
+      await process_?.kill();
+      await rm(data, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   get api(): Api {
@@ -60,7 +93,8 @@ export class FirmwireServer {
   }
 
   async stop(): Promise<void> {
-    await this.process.kill();
+    // A profile is written by a server that ends by itself.
+    await this.process.kill(this.isProfiled ? 'SIGTERM' : 'SIGKILL');
     await rm(this.data, { recursive: true, force: true });
   }
 }

@@ -1,20 +1,16 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import type { Bench } from '../bench.js';
 import type MqttFleet from '../load/mqtt-fleet.js';
 import type { ConnectOptions } from '../load/mqtt-fleet.js';
-import { LoadProcess } from '../load-process.js';
+import type { LoadProcess } from '../load-process.js';
 import { nowMs } from '../machine.js';
 import { FIRMWIRE, type Sample, type Scenario } from '../model.js';
 import { FirmwireServer } from '../peers/firmwire.js';
 import { MosquittoServer } from '../peers/mosquitto.js';
+import { NetServer } from '../peers/net.js';
 import type { ServerProcess } from '../server-process.js';
+import { cpuFor, fleetOf, IMAGE_BYTES, settled, strangers, WINDOW, withLoad, withServer } from './parts.js';
 
-const NEW_VERSION = '1.1.0';
-/** Small: what is measured is telling the devices, not the upload. */
-const IMAGE_BYTES = 4096;
-/** Long enough for the last acknowledgements to be read. */
-const SETTLED_MS = 500;
-
-const WINDOW = 200;
+export const NEW_VERSION = '1.1.0';
 
 /** Tells a connected fleet and measures from the operator's request to the last device that has its message. */
 async function tell(
@@ -24,78 +20,73 @@ async function tell(
   publish: () => Promise<unknown>,
 ): Promise<Sample> {
   // What connecting left behind is cleared away before the clock starts.
-  await delay(SETTLED_MS);
-  const heard = load.call('everyoneHears');
-  const [cpu, loadCpu] = [server.cpuMs(), load.cpuMs()];
-  const begun = nowMs();
-  const [{ ended, told, p99 }] = await Promise.all([heard, publish()]);
-  const span = ended - begun;
-  const busy = (load.cpuMs() - loadCpu) / span;
-  await delay(SETTLED_MS);
+  await settled();
+  const loadCpu = load.cpuMs();
+  const { result, cpuUs } = await cpuFor(server, devices, async () => {
+    const heard = load.call('everyoneHears');
+    const begun = nowMs();
+    const [{ ended, told, p99 }] = await Promise.all([heard, publish()]);
+    const span = ended - begun;
+    return { span, told, p99, busy: (load.cpuMs() - loadCpu) / span };
+  });
+  const { span, told, p99, busy } = result;
   if (told !== devices) throw new Error(`${told} messages came for ${devices} devices.`);
   return {
     'devices/s': (devices * 1000) / span,
-    'CPU us/device': ((server.cpuMs() - cpu) * 1000) / devices,
+    'CPU us/device': cpuUs,
+    ms: span,
     'p99 ms': p99,
     'load core busy': busy,
   };
 }
 
-async function connected(options: ConnectOptions): Promise<LoadProcess<MqttFleet>> {
-  const load = await LoadProcess.start<MqttFleet>('mqtt-fleet');
-  await load.call('connect', options);
-  return load;
+const connected = <T>(
+  bench: Bench,
+  options: ConnectOptions,
+  action: (load: LoadProcess<MqttFleet>) => Promise<T>,
+) =>
+  withLoad<MqttFleet, T>(bench, 'mqtt-fleet', async (load) => {
+    await load.call('connect', options);
+    return action(load);
+  });
+
+/** One round of the product: devices with auto update on, each of which is told. */
+export const pushRound = (bench: Bench, devices: number): Promise<Sample> =>
+  withServer(FirmwireServer.start(bench), (server) => {
+    const fleet = fleetOf(server, 'push');
+    const connection = { port: server.mqttPort, count: devices, window: WINDOW, qos: 1 } as const;
+    return connected(bench, { ...fleet, ...connection, checkIn: true }, (load) =>
+      tell(load, server.process, devices, async () => {
+        const { offered } = await server.publish(NEW_VERSION, IMAGE_BYTES);
+        if (offered !== devices)
+          throw new Error(`${offered} of ${devices} devices were offered the firmware.`);
+      }),
+    );
+  });
+
+interface Forwarder {
+  readonly process: ServerProcess;
+  readonly mqttPort: number;
+  stop(): Promise<void>;
 }
 
-async function ownRound(devices: number): Promise<Sample> {
-  const server = await FirmwireServer.start();
-  const { mqttPort, credentials } = server;
-  const fleet = { owner: credentials.owner, key: credentials.deviceKey, seed: 'push' };
-  const load = await connected({
-    ...fleet,
-    port: mqttPort,
-    count: devices,
-    window: WINDOW,
-    qos: 1,
-    checkIn: true,
+/** One round of a server that merely hands on: the messages come to it ready, over one connection. */
+const forwardRound = (bench: Bench, devices: number, starting: Promise<Forwarder>): Promise<Sample> =>
+  withServer(starting, (server) => {
+    const connection = { port: server.mqttPort, count: devices, window: WINDOW, qos: 1 } as const;
+    return connected(bench, { ...strangers('push'), ...connection, checkIn: false }, (load) =>
+      tell(load, server.process, devices, () => load.call('publishToAll', NEW_VERSION)),
+    );
   });
-  try {
-    return await tell(load, server.process, devices, async () => {
-      const { offered } = await server.publish(NEW_VERSION, IMAGE_BYTES);
-      if (offered !== devices) throw new Error(`${offered} of ${devices} devices were offered the firmware.`);
-    });
-  } finally {
-    await load.kill();
-    await server.stop();
-  }
-}
-
-async function mosquittoRound(devices: number): Promise<Sample> {
-  const server = await MosquittoServer.start();
-  const fleet = { owner: 'f'.repeat(64), key: 'f'.repeat(64), seed: 'push' };
-  const load = await connected({
-    ...fleet,
-    port: server.mqttPort,
-    count: devices,
-    window: WINDOW,
-    qos: 1,
-    checkIn: false,
-  });
-  try {
-    return await tell(load, server.process, devices, () => load.call('publishToAll', NEW_VERSION));
-  } finally {
-    await load.kill();
-    await server.stop();
-  }
-}
 
 /** A release to a connected fleet, each device with its own stored token, against a broker that merely delivers. */
 export const push = (devices: number): Scenario => ({
   name: `push-${devices}`,
   what: `publish firmware; ${devices} connected devices each get their own FIRMWARE_UPDATE, QoS 1`,
   contenders: [
-    { name: FIRMWIRE, round: () => ownRound(devices) },
-    { name: 'mosquitto', round: () => mosquittoRound(devices) },
+    { name: FIRMWIRE, round: (bench) => pushRound(bench, devices) },
+    { name: 'mosquitto', round: (bench) => forwardRound(bench, devices, MosquittoServer.start(bench)) },
+    { name: 'node:net', round: (bench) => forwardRound(bench, devices, NetServer.start(bench)) },
   ],
   goals: [
     { figure: 'devices/s', against: 'mosquitto', atLeast: 1 },
