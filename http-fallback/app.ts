@@ -39,14 +39,16 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   app.setNotFoundHandler(() => {
     throw new FirmwireError('not_found');
   });
-  app.addHook('onRequest', async (request, reply) => {
-    if (state() !== 'draining' || request.url === '/health') return;
+  // Hooks that wait for nothing take a callback: a promise for each costs every request.
+  app.addHook('onRequest', (request, reply, done) => {
+    if (state() !== 'draining' || request.url === '/health') return done();
     reply.header('Connection', 'close').header('Retry-After', '5');
-    throw new FirmwireError('draining');
+    done(new FirmwireError('draining'));
   });
   // An upgrade that is refused would leave its socket open: Node hands it over and never looks at it again.
-  app.addHook('onResponse', async ({ headers, raw }) => {
+  app.addHook('onResponse', ({ headers, raw }, _reply, done) => {
     if (headers.upgrade !== undefined) raw.socket.end();
+    done();
   });
   app.get('/health', { schema: { hide: true } }, async (_request, reply) => {
     const now = state();

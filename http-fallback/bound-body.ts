@@ -12,14 +12,24 @@ export function boundBody(
   const timers = new WeakMap<FastifyRequest, NodeJS.Timeout>();
   const clear = (request: FastifyRequest): void => clearTimeout(timers.get(request));
 
-  scope.addHook('onRequest', async (request) => {
-    if (isExempt(request)) return;
-    timers.set(
-      request,
-      setTimeout(() => request.raw.destroy(), ms),
-    );
+  scope.addHook('onRequest', (request, _reply, done) => {
+    if (!isExempt(request))
+      timers.set(
+        request,
+        setTimeout(() => request.raw.destroy(), ms),
+      );
+    done();
   });
-  scope.addHook('preValidation', async (request) => clear(request));
-  scope.addHook('onResponse', async (request) => clear(request));
-  scope.addHook('onRequestAbort', async (request) => clear(request));
+  scope.addHook('preValidation', (request, _reply, done) => {
+    clear(request);
+    done();
+  });
+  scope.addHook('onResponse', (request, _reply, done) => {
+    clear(request);
+    done();
+  });
+  scope.addHook('onRequestAbort', (request, done) => {
+    clear(request);
+    done();
+  });
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { cover, coversAll, type Span } from '../coverage.js';
+import type { Device } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import type { Firmware } from '../firmware.js';
 import type { Clock, TokenStore } from '../ports.js';
@@ -63,23 +64,17 @@ export class Downloads {
    * @throws FirmwireError `OTT_UPDATE_NOT_FOUND` if the token has died meanwhile
    */
   async begin({ token, firmware, freeSpace }: Found, abort: () => void): Promise<Delivery> {
-    const { tokens, records, transfers, clock } = this.#parts;
+    const { records, transfers, clock } = this.#parts;
     const attempt = randomUUID();
-    const begun = await tokens.begin(token.hash, attempt, clock.now());
+    const begun = await records.begin(token.hash, attempt, clock.now(), (device) => ({
+      ...device,
+      lastSeen: clock.now(),
+      freeSpace: freeSpace ?? device.freeSpace,
+      update: ifAbout(device.update, token, (update) => downloading(update, clock.now())),
+    }));
     if (!begun) throw new FirmwireError('OTT_UPDATE_NOT_FOUND');
     const transfer: Transfer = { udid: token.udid, progress: 0, abort };
     transfers.begin(transfer);
-    try {
-      await records.change(token.udid, (device) => ({
-        ...device,
-        lastSeen: clock.now(),
-        freeSpace: freeSpace ?? device.freeSpace,
-        update: ifAbout(device.update, token, (update) => downloading(update, clock.now())),
-      }));
-    } catch (error) {
-      transfers.end(transfer);
-      throw error;
-    }
     return new Delivery(this.#parts, begun, attempt, firmware, transfer);
   }
 
@@ -123,19 +118,26 @@ export class Delivery {
     this.#stateToldAt = parts.clock.now();
   }
 
-  /** Tells how far the whole body has got: an event for every tenth, and the state now and then. */
-  async progress(bytes: number): Promise<void> {
+  /**
+   * Tells how far the whole body has got: an event for every tenth, and the state now and then.
+   * @returns undefined if there is nothing to wait for
+   */
+  progress(bytes: number): Promise<void> | undefined {
     const percent = Math.floor((bytes / this.#token.size) * 100);
     const step = percent - (percent % PROGRESS_STEP);
-    if (step <= this.#transfer.progress) return;
+    if (step <= this.#transfer.progress) return undefined;
     this.#transfer.progress = step;
-    const { feed, records, clock } = this.#parts;
+    const { feed, clock } = this.#parts;
     const { owner, udid } = this.#token;
     feed.progress(owner, { udid, version: this.firmware.version, progress: step });
-    if (clock.now() < this.#stateToldAt + STATE_EVERY_MS) return;
+    if (clock.now() < this.#stateToldAt + STATE_EVERY_MS) return undefined;
     this.#stateToldAt = clock.now();
-    const device = await records.get(udid);
-    if (device) await feed.state(device);
+    return this.#tellState(udid);
+  }
+
+  async #tellState(udid: string): Promise<void> {
+    const device = await this.#parts.records.get(udid);
+    if (device) await this.#parts.feed.state(device);
   }
 
   /**
@@ -162,13 +164,15 @@ export class Delivery {
         await tokens.cover(this.#token.hash, this.#attempt, left, clock.now());
         return;
       }
-      await records.change(this.#token.udid, (device) => ({
+      // What must not be lost is stored: the token is complete, and the record would follow from that.
+      const change = (device: Device): Device => ({
         ...device,
         lastSeen: clock.now(),
         update: ifAbout(device.update, this.#token, (update) =>
           whole ? downloaded(update, clock.now()) : handedOver(update),
         ),
-      }));
+      });
+      await records.change(this.#token.udid, change, true);
     } finally {
       transfers.end(this.#transfer);
     }

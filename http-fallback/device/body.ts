@@ -4,9 +4,10 @@ import { isRecord } from '../../core/checkin.js';
 /** Bodies of devices arrive as text, whatever their Content-Type says: some send none, some a wrong one. */
 export function takeAnyBody(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
-  scope.addHook('onRequest', async ({ raw }) => {
+  scope.addHook('onRequest', ({ raw }, _reply, done) => {
     // One that cannot even be read would be refused before any parser is asked.
     raw.headers['content-type'] = 'text/plain';
+    done();
   });
   scope.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
 }

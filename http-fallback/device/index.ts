@@ -16,10 +16,11 @@ export interface DeviceRoutesParts extends RegisterParts, FirmwareRequestParts, 
 export async function deviceRoutes(scope: FastifyInstance, parts: DeviceRoutesParts): Promise<void> {
   takeAnyBody(scope);
   boundBody(scope, parts.requestMs);
-  scope.addHook('onRequest', async (_request, reply) => {
+  scope.addHook('onRequest', (_request, reply, done) => {
     reply.header('Connection', 'close');
     // Head and body together should fit one small segment.
     reply.raw.sendDate = false;
+    done();
   });
   scope.setNotFoundHandler(() => {
     throw new FirmwireError('not_found');

@@ -29,8 +29,11 @@ export function registerRoutes(scope: FastifyInstance, parts: RegisterParts): vo
     async (request, reply) => {
       const facts = factsOf(request.body);
       const principal = await principalOf(request, facts, parts.accounts);
-      const device = await parts.registry.register(principal.owner, facts);
-      return reply.type('application/json').send(await answer(device, facts, parts));
+      const { device, stored } = await parts.registry.register(principal.owner, facts);
+      const text = await answer(device, facts, parts);
+      // Nothing is acknowledged that is not stored.
+      await stored;
+      return reply.type('application/json').send(text);
     },
   );
 }

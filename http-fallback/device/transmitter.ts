@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Span } from '../../core/coverage.js';
@@ -6,7 +5,8 @@ import { FirmwireError } from '../../core/errors.js';
 import type { Firmware } from '../../core/firmware.js';
 import type { BlobStore, Log } from '../../core/ports.js';
 import type { Delivery, Downloads } from '../../core/services/downloads.js';
-import { piecesOf } from './pieces.js';
+import { ConnectionLost, finish, heardOut, write, writeFirst } from './connection.js';
+import { type Pieces, piecesOf } from './pieces.js';
 import { entityTag, type Selection, selectRange, wholeBody } from './range.js';
 
 export interface TransmitterParts {
@@ -37,10 +37,8 @@ export class Transmitter {
     const found = await this.#parts.downloads.find(token, freeSpaceOf(request));
     const selection = select(request, reply, found.firmware);
     const delivery = await this.#parts.downloads.begin(found, cut);
-    const { sha256, size } = found.firmware;
-    const pieces = piecesOf(this.#parts.blobs, sha256, size, selection.span)[Symbol.asyncIterator]();
     response.socket?.setTimeout(this.#parts.idleMs, cut);
-    const first = await this.#first(pieces, delivery);
+    const { pieces, first } = await this.#open(delivery, selection.span);
     reply.hijack();
     response.writeHead(selection.partial ? 206 : 200, headersFor(found.firmware, selection));
     await this.#send(response, delivery, selection.span, first, pieces);
@@ -48,11 +46,15 @@ export class Transmitter {
   }
 
   /** The first piece, read before anything is promised: bytes that are gone are an honest failure, no broken download. */
-  async #first(pieces: AsyncIterator<Buffer>, delivery: Delivery): Promise<IteratorResult<Buffer>> {
+  async #open(delivery: Delivery, span: Span): Promise<{ pieces: Pieces; first: Buffer }> {
+    const { sha256, size, id } = delivery.firmware;
+    let pieces: Pieces | undefined;
     try {
-      return await pieces.next();
+      pieces = await piecesOf(this.#parts.blobs, sha256, size, span);
+      return { pieces, first: await pieces.next() };
     } catch (err) {
-      this.#parts.log.error({ err, firmware: delivery.firmware.id }, 'firmware bytes cannot be read');
+      pieces?.close();
+      this.#parts.log.error({ err, firmware: id }, 'firmware bytes cannot be read');
       await delivery.end([0, 0], false);
       throw new FirmwireError('internal');
     }
@@ -62,20 +64,29 @@ export class Transmitter {
     response: ServerResponse,
     delivery: Delivery,
     span: Span,
-    first: IteratorResult<Buffer>,
-    pieces: AsyncIterator<Buffer>,
+    first: Buffer,
+    pieces: Pieces,
   ): Promise<void> {
-    let [left] = span;
+    const [start, end] = span;
+    let left = start;
     let whole = false;
     try {
-      for (let step = first; !step.done; step = await pieces.next()) {
-        const piece = step.value;
-        const isLast = left + piece.length >= span[1];
-        if (isLast && !(await delivery.beforeLastPiece(span))) break;
-        await (isLast ? finish(response, piece) : write(response, piece));
+      let piece = first;
+      while (left + piece.length < end) {
+        const leaving = left === start ? writeFirst(response, piece) : write(response, piece);
+        // While the kernel takes all at once there is nothing to wait for.
+        if (leaving) await leaving;
         left += piece.length;
-        whole = isLast;
-        if (!isLast) await delivery.progress(left);
+        const told = delivery.progress(left);
+        if (told) await told;
+        const next = pieces.next();
+        piece = next instanceof Promise ? await next : next;
+      }
+      if (left > start) await heardOut(response);
+      if (await delivery.beforeLastPiece(span)) {
+        await finish(response, piece);
+        left = end;
+        whole = true;
       }
     } catch (err) {
       const facts = { err, firmware: delivery.firmware.id, left };
@@ -83,8 +94,8 @@ export class Transmitter {
       else this.#parts.log.error(facts, 'a download failed');
     } finally {
       if (!whole) response.destroy(new ConnectionLost());
-      await pieces.return?.();
-      await delivery.end([span[0], left], whole);
+      pieces.close();
+      await delivery.end([start, left], whole);
     }
   }
 }
@@ -124,37 +135,4 @@ function headersFor(
     ...(partial ? { 'Content-Range': `bytes ${start}-${end - 1}/${firmware.size}` } : {}),
     Connection: 'close',
   };
-}
-
-/** The device went away, or was cut off: nothing is wrong with the server. */
-class ConnectionLost extends Error {
-  override readonly name = 'ConnectionLost';
-}
-
-/** Resolves when the piece has left for the kernel, rejects when the connection is lost before. */
-async function write(response: ServerResponse, piece: Buffer): Promise<void> {
-  if (response.destroyed) throw new ConnectionLost();
-  await new Promise<void>((resolve, reject) => {
-    const onClose = (): void => reject(new ConnectionLost());
-    response.once('close', onClose);
-    response.write(piece, (error) => {
-      response.off('close', onClose);
-      if (error) reject(new ConnectionLost(error.message, { cause: error }));
-      else resolve();
-    });
-  });
-  // A reset that has arrived meanwhile is heard of in the next turn of the event loop.
-  await new Promise((resolve) => setImmediate(resolve));
-  if (response.destroyed) throw new ConnectionLost();
-}
-
-/** Sends the last piece; resolves when the socket has closed well, rejects when it was reset. */
-async function finish(response: ServerResponse, piece: Buffer): Promise<void> {
-  const { socket } = response;
-  if (!socket || response.destroyed) throw new ConnectionLost();
-  const closed = once(socket, 'close');
-  response.end(piece);
-  const [hadError] = (await closed) as [boolean];
-  // `finish` fires after a reset too; the socket's own word is what counts.
-  if (hadError) throw new ConnectionLost();
 }

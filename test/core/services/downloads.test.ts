@@ -217,10 +217,10 @@ describe('downloads', () => {
 
   it('leaves nothing under way when the store fails as a download begins', async () => {
     const token = await newToken();
-    const update = world.stores.devices.update;
-    Object.assign(world.stores.devices, { update: () => Promise.reject(new Error('disk full')) });
+    const { begin } = world.stores.tokens;
+    Object.assign(world.stores.tokens, { begin: () => Promise.reject(new Error('disk full')) });
     expect(await codeOf(redeem(token))).to.be.instanceOf(Error);
-    Object.assign(world.stores.devices, { update });
+    Object.assign(world.stores.tokens, { begin });
     expect(world.domain.transfers.isActive(UDID)).to.equal(false);
   });
 });
