@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type {
   Aedes,
   AedesPublishPacket,
@@ -9,11 +8,12 @@ import type {
   Subscription,
 } from 'aedes';
 import type { Log } from '../core/ports.js';
+import { Flusher } from './flusher.js';
 import { Hooks } from './hooks.js';
 import { type SubscriberCell, wrapPersistence } from './persistence.js';
 import type { Message, Plugin } from './plugin.js';
 import type { RetainedSource } from './retained.js';
-import { AedesSession } from './session.js';
+import { AedesSession, type Outlet } from './session.js';
 
 export interface AttachOptions {
   readonly log: Log;
@@ -53,13 +53,17 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
   const subscriber: SubscriberCell = { current: undefined };
   const tooDeep = (topic: string): boolean => topic.split('/').length > maxTopicLevels;
 
-  const messageOf = (packet: PublishPacket, pushed: boolean): Message => ({
+  const messageOf = (packet: PublishPacket): Message => ({
     topic: packet.topic,
     payload: Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload),
     qos: packet.qos,
     retain: packet.retain,
-    pushed,
+    pushed: false,
   });
+  const outlet: Outlet = {
+    flusher: new Flusher(),
+    mayReceive: (session, message) => hooks.mayReceive(session, message),
+  };
 
   wrapPersistence(broker, {
     subscriber,
@@ -94,7 +98,7 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
           log.debug({ clientId: client.id, reason: word.reason }, 'connection refused');
           return done(notAuthorized(word.refused, word.reason), null);
         }
-        sessions.set(client, new AedesSession(client, word, `firmwire-${randomUUID()}`));
+        sessions.set(client, new AedesSession(client, word, outlet));
         // MQTT knows one name space of client ids; here every owner has their own, one for each scope, or one could
         // cut off another's session, or take its queue, by its id.
         (client as { id: string }).id = `${word.owner}:${word.scope}:${client.id}`;
@@ -118,9 +122,10 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
     const session = client ? sessions.get(client) : undefined;
     if (!session || packet.topic.startsWith('$') || tooDeep(packet.topic)) return drop();
     const admit = (allowed: boolean): void => {
+      const working = allowed && hooks.watchesPublishing && hooks.publishing(session, messageOf(packet));
       if (!allowed) drop();
-      else if (!hooks.watchesPublishing) done(null);
-      else hooks.publishing(session, messageOf(packet, false)).then(() => done(null), drop);
+      else if (working) working.then(() => done(null), drop);
+      else done(null);
     };
     const allowed = hooks.mayPublish(session, packet.topic);
     if (typeof allowed === 'boolean') admit(allowed);
@@ -144,14 +149,13 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
   broker.authorizeForward = (client, packet: AedesPublishPacket) => {
     const session = sessions.get(client);
     if (!session || packet.topic.startsWith('$')) return null;
-    const pushed = session.isPush({ brokerId: packet.brokerId, counter: packet.brokerCounter });
-    return hooks.mayReceive(session, messageOf(packet, pushed)) ? packet : null;
+    return hooks.mayReceive(session, messageOf(packet)) ? packet : null;
   };
 
   broker.published = (packet, client: Client | null, done) => {
     const session = client ? sessions.get(client) : undefined;
     // Without a client it is the broker's own message: it must not come back to the plugins.
-    if (session && packet.topic !== NOWHERE) hooks.published(session, messageOf(packet, false));
+    if (session && packet.topic !== NOWHERE) hooks.published(session, messageOf(packet));
     done(null);
   };
 

@@ -73,11 +73,16 @@ export class Hooks {
     return allowed;
   }
 
-  /** Resolves when every plugin is done with it, or has had its time. */
-  async publishing(session: Session, message: Message): Promise<void> {
-    for (const plugin of this.#plugins) {
-      await this.#ask(plugin, 'publishing', () => plugin.publishing?.(session, message), undefined);
+  /**
+   * Resolves when every plugin is done with it, one after the other, or has had its time. Undefined if nobody has
+   * anything to do, as for nearly every message.
+   */
+  publishing(session: Session, message: Message): Promise<void> | undefined {
+    for (const [i, plugin] of this.#plugins.entries()) {
+      const working = this.#begin(plugin, session, message);
+      if (working) return this.#goOn(plugin, working, this.#plugins.slice(i + 1), session, message);
     }
+    return undefined;
   }
 
   connected(session: Session): void {
@@ -128,6 +133,28 @@ export class Hooks {
     return Promise.all(pending).then(
       (verdicts) => !verdicts.includes('deny') && (allowed || verdicts.includes('allow')),
     );
+  }
+
+  #begin(plugin: Plugin, session: Session, message: Message): Promise<void> | undefined {
+    try {
+      return plugin.publishing?.(session, message);
+    } catch (error) {
+      this.#failed(plugin, 'publishing', error);
+      return undefined;
+    }
+  }
+
+  async #goOn(
+    plugin: Plugin,
+    working: Promise<void>,
+    others: readonly Plugin[],
+    session: Session,
+    message: Message,
+  ): Promise<void> {
+    await this.#ask(plugin, 'publishing', () => working, undefined);
+    for (const other of others) {
+      await this.#ask(other, 'publishing', () => other.publishing?.(session, message), undefined);
+    }
   }
 
   /** One plugin's answer, or `fallback` if it throws, rejects or hangs. */

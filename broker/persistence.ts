@@ -1,19 +1,27 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Aedes, Client, PublishPacket, Subscription } from 'aedes';
 import type { Log } from '../core/ports.js';
 import { filterMatches } from '../core/topics.js';
 import type { RetainedMessage, RetainedSource, Subscriber } from './retained.js';
 
+/** Somebody who is subscribing, and how retained messages get to them. */
+export interface Asking extends Subscriber {
+  readonly session: Subscriber['session'] & {
+    replay(messages: AsyncIterable<RetainedMessage>): Promise<void>;
+  };
+}
+
 /** Who is subscribing right now: set at Aedes' "subscribe" event, read in the same turn. */
 export interface SubscriberCell {
-  current: Subscriber | undefined;
+  current: Asking | undefined;
 }
 
 /** The part of Aedes' persistence that is wrapped; Aedes 1.2.0 publishes no types for it. */
 interface Persistence {
   addSubscriptions(client: Client, subscriptions: Subscription[]): Promise<void>;
   storeRetained(packet: PublishPacket): Promise<void>;
-  createRetainedStreamCombi(filters: string[]): Readable;
+  createRetainedStreamCombi(filters: string[]): Pick<Readable, 'pipe'>;
+  outgoingStream(client: Client): Readable | readonly [];
   outgoingUpdate(client: Client, packet: Queued): Promise<unknown>;
   outgoingClearMessageId(client: Client, packet: Queued): Promise<unknown>;
 }
@@ -40,29 +48,25 @@ const bestGrant = (message: RetainedMessage, { granted }: Subscriber): 0 | 1 | 2
   return matching.includes(2) ? 2 : matching.includes(1) ? 1 : 0;
 };
 
-async function* packetsFor(subscriber: Subscriber, source: RetainedSource, log: Log) {
-  try {
-    yield* matchingPackets(subscriber, source);
-  } catch (err) {
-    // Aedes listens for no error of this stream; one would end the process.
-    log.error({ err }, 'retained messages cannot be read');
+/** What of the past concerns a subscriber, at the QoS granted (MQTT 3.1.1, 3.8.4). */
+async function* granted(subscriber: Subscriber, source: RetainedSource): AsyncIterable<RetainedMessage> {
+  for await (const message of source.matching(subscriber)) {
+    const best = bestGrant(message, subscriber);
+    yield best < message.qos ? { ...message, qos: best } : message;
   }
 }
 
-async function* matchingPackets(subscriber: Subscriber, source: RetainedSource) {
-  for await (const message of source.matching(subscriber)) {
-    // Aedes downgrades retained messages only for filters without wildcards; MQTT 3.1.1, 3.8.4 wants it for all.
-    const qos = Math.min(message.qos, bestGrant(message, subscriber));
-    yield { cmd: 'publish', topic: message.topic, payload: message.payload, qos, retain: true };
-  }
-}
+/** Aedes pipes retained messages through a stream of its own; it gets none. */
+const NO_MESSAGES: Pick<Readable, 'pipe'> = { pipe: (destination) => destination };
 
 /**
  * Stands between Aedes and its persistence, in place, whichever persistence it is:
  * - Aedes stores the refused filters of a SUBSCRIBE along with the granted ones; only granted ones get through.
  * - Aedes takes a message that it does not forward off the queue by its message id, which it does not have yet, and so
  *   hits whichever message waits first; here it hits the one that is meant.
- * - Retained messages come from our source, which knows who asks, instead of a walk over all there are.
+ * - Retained messages come from our source, which knows who asks, instead of a walk over all there are; and they go to
+ *   the session as ready bytes, instead of through two streams, which every SUBSCRIBE would have to set up.
+ * - A clean session has no queue: none is read, and none is made.
  */
 export function wrapPersistence(broker: Aedes, { subscriber, retained, log, maySubscribe }: Wrapping): void {
   const { persistence } = broker as unknown as { persistence: Persistence };
@@ -78,6 +82,8 @@ export function wrapPersistence(broker: Aedes, { subscriber, retained, log, mayS
 
   const clear = persistence.outgoingClearMessageId.bind(persistence);
   persistence.outgoingClearMessageId = async (client, packet) => {
+    // A clean session has no queue, and the memory persistence would make it an empty one.
+    if (client.clean) return undefined;
     if (packet.messageId !== undefined) return clear(client, packet);
     const marked = { ...packet, messageId: MARK };
     const isQueued = await persistence.outgoingUpdate(client, marked).then(
@@ -94,6 +100,13 @@ export function wrapPersistence(broker: Aedes, { subscriber, retained, log, mayS
   persistence.createRetainedStreamCombi = () => {
     const asking = subscriber.current;
     subscriber.current = undefined;
-    return Readable.from(asking ? packetsFor(asking, retained, log) : []);
+    asking?.session.replay(granted(asking, retained)).catch((err: unknown) => {
+      log.error({ err }, 'retained messages cannot be read');
+    });
+    return NO_MESSAGES;
   };
+
+  // `stream.pipeline` takes any iterable, and an empty stream costs it twice as much.
+  const outgoingStream = persistence.outgoingStream.bind(persistence);
+  persistence.outgoingStream = (client) => (client.clean ? [] : outgoingStream(client));
 }

@@ -67,12 +67,12 @@ export interface Plugin {
   maySubscribe?(session: Session, filter: string): Verdict | Promise<Verdict>;
   /** Asked for every message that leaves, retained and queued ones too; so it answers at once. */
   mayReceive?(session: Session, message: Message): Verdict;
-  /** An allowed message came in and has not been acknowledged. */
-  publishing?(session: Session, message: Message): Promise<void>;
+  /** An allowed message came in and has not been acknowledged. Undefined: there is nothing to wait for. */
+  publishing?(session: Session, message: Message): Promise<void> | undefined;
   connected?(session: Session): void | Promise<void>;
   disconnected?(session: Session): void | Promise<void>;
   /** The SUBACK has been sent; these filters were granted. */
   subscribed?(session: Session, filters: readonly string[]): void | Promise<void>;
   /** A client's message, the will included, has been handed to its subscribers. Not called for the server's own. */
-  published?(session: Session, message: Message): void | Promise<void>;
+  published?(session: Session, message: Message): void | undefined | Promise<void>;
 }

@@ -1,30 +1,37 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Client } from 'aedes';
 import { filterMatches } from '../core/topics.js';
-import type { Identity, Session } from './plugin.js';
+import { Corked, roomIn } from './corked.js';
+import type { Flusher } from './flusher.js';
+import { takePacketId } from './packet-id.js';
+import type { Identity, Message, Session } from './plugin.js';
+import { type Publication, publishBytes } from './publish-bytes.js';
+import type { RetainedMessage } from './retained.js';
 
-/** How the fold recognises the server's own message to one session; see `AedesSession.send`. */
-export interface PushMark {
-  readonly brokerId: string;
-  readonly counter: number;
+/** What may wait in a session's socket, bytes. Who reads so little is cut: what it is owed stands in the stores. */
+const MOST_UNREAD = 65_536;
+
+/** The way out that all sessions of a broker share. */
+export interface Outlet {
+  readonly flusher: Flusher;
+  /** Asked for every message that is sent to a session. */
+  mayReceive(session: Session, message: Message): boolean;
 }
 
 /** A session on an Aedes client. */
 export class AedesSession implements Session {
   readonly clientId: string;
   readonly #client: Client;
-  readonly #pushId: string;
+  readonly #outlet: Outlet;
   readonly #subscriptions = new Map<string, 0 | 1 | 2>();
   #identity: Identity;
-  #pushes = 0;
-  readonly #inFlight = new Set<number>();
   #open = true;
 
-  /** @param pushId a broker id that only pushes to this session carry */
-  constructor(client: Client, identity: Identity, pushId: string) {
+  constructor(client: Client, identity: Identity, outlet: Outlet) {
     this.clientId = client.id;
     this.#client = client;
     this.#identity = identity;
-    this.#pushId = pushId;
+    this.#outlet = outlet;
   }
 
   get persistent(): boolean {
@@ -40,6 +47,9 @@ export class AedesSession implements Session {
   }
 
   grantedQos(topic: string): 0 | 1 | 2 | undefined {
+    // A device has one subscription, and it names its topic.
+    if (this.#subscriptions.size === 1 && this.#subscriptions.has(topic))
+      return this.#subscriptions.get(topic);
     let best: 0 | 1 | 2 | undefined;
     for (const [filter, qos] of this.#subscriptions) {
       if (filterMatches(filter, topic) && (best === undefined || qos > best)) best = qos;
@@ -67,37 +77,44 @@ export class AedesSession implements Session {
   }
 
   /**
-   * The message carries a broker id and a counter of its own. Aedes drops a message whose counter was overtaken under
-   * the same broker id (`dedupe`), so with its own id a push neither loses nor is lost to a broadcast; and the mark
-   * tells a push of now from one that a persistent session kept in its queue, whose token may be long dead.
+   * The bytes go to the socket as they are, past Aedes' queues and its check for duplicates: so a push neither loses nor
+   * is lost to a broadcast, costs a third less, and a persistent session does not keep it for a time when its token
+   * is long dead. The packet id is one of Aedes' own row: its PUBACK is harmless, Aedes knows no such message.
    */
   async send(topic: string, payload: string, qos: 0 | 1): Promise<void> {
-    // To a client that has just left Aedes would wait for the whole drain time-out.
     if (!this.open) return;
-    const counter = ++this.#pushes;
-    const packet = {
-      cmd: 'publish' as const,
-      topic,
-      payload: Buffer.from(payload),
-      qos,
-      retain: false,
-      dup: false,
-      brokerId: this.#pushId,
-      brokerCounter: counter,
-    };
-    this.#inFlight.add(counter);
+    const bytes = Buffer.from(payload);
+    if (!this.#outlet.mayReceive(this, { topic, payload: bytes, qos, retain: false, pushed: true })) return;
+    const { conn } = this.#client;
+    if (conn.writableLength > MOST_UNREAD) return this.close();
+    await this.#outlet.flusher.write(conn, this.#packet({ topic, payload: bytes, qos, retain: false }));
+  }
+
+  /**
+   * Sends retained messages, many in one write, as fast as the session reads them, and lets others have their turn in
+   * between. Ends early when the session is gone.
+   */
+  async replay(messages: AsyncIterable<RetainedMessage>): Promise<void> {
+    const { conn } = this.#client;
+    const held = new Corked(conn);
     try {
-      await new Promise<void>((resolve, reject) => {
-        this.#client.publish(packet, (error) => (error ? reject(error) : resolve()));
-      });
+      for await (const { topic, payload, qos } of messages) {
+        if (!this.open) return;
+        if (!this.#outlet.mayReceive(this, { topic, payload, qos, retain: true, pushed: false })) continue;
+        held.add(this.#packet({ topic, payload, qos, retain: true }));
+        if (!held.isFull) continue;
+        held.release();
+        if (conn.writableNeedDrain) await roomIn(conn);
+        // `drain` can come within the same turn: the kernel takes much at once.
+        await setImmediate();
+      }
     } finally {
-      this.#inFlight.delete(counter);
+      held.release();
     }
   }
 
-  /** True for a push that is being sent to this session, and no other message. */
-  isPush(mark: PushMark): boolean {
-    return mark.brokerId === this.#pushId && this.#inFlight.has(mark.counter);
+  #packet(message: Publication): Buffer {
+    return publishBytes(message, message.qos === 0 ? 0 : takePacketId(this.#client));
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** A person or organisation whose devices, firmware and keys are seen by nobody else. */
 export interface Owner {
@@ -41,7 +41,7 @@ export const isSecret = (text: string): boolean => SECRET.test(text);
 export const newSecret = (): string => randomBytes(32).toString('hex');
 
 /** SHA-256 as 64 lower-case hex digits. */
-export const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
+export const sha256 = (data: string | Uint8Array): string => hash('sha256', data, 'hex');
 
 /** The public id of a key; safe to log and to show. */
 export const keyId = (hash: string): string => hash.slice(0, 16);

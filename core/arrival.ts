@@ -71,8 +71,10 @@ export function arrived(device: Device, facts: CheckIn, now: number): Device {
   const generated = device.alias === generateAlias(device.platform, device.mac, device.udid);
   const alias = generated ? firstAlias(device, facts) : device.alias;
   const versionChanged = facts.version !== undefined && facts.version !== device.version;
+  // Every member by name: with a spread this one function took a tenth of a check-in.
   return {
-    ...device,
+    owner: device.owner,
+    udid: device.udid,
     mac: facts.mac ?? device.mac,
     alias,
     platform: facts.platform ?? device.platform,
@@ -88,7 +90,30 @@ export function arrived(device: Device, facts: CheckIn, now: number): Device {
     // The build's own wish counts once; later the owner's setting wins.
     autoUpdate: device.introduced ? device.autoUpdate : (facts.autoUpdate ?? device.autoUpdate),
     introduced: true,
+    tags: device.tags,
+    createdAt: device.createdAt,
     lastSeen: now,
+    declined: device.declined,
     update,
   };
 }
+
+/** What of a record a decision, an answer or the way to find the device rests on. */
+const DECISIVE = [
+  'mac',
+  'alias',
+  'platform',
+  'version',
+  'envHash',
+  'freeSpace',
+  'autoUpdate',
+  'introduced',
+  'update',
+] as const satisfies readonly (keyof Device)[];
+
+/**
+ * True if nothing that matters to a decision differs between a record and what a check-in made of it: it may be taken on
+ * either. Tags and declined versions matter too, but no check-in changes them.
+ */
+export const decidesAlike = (before: Device, after: Device): boolean =>
+  DECISIVE.every((name) => before[name] === after[name]);

@@ -22,8 +22,12 @@ export interface CheckIn {
 
 const MAX_TEXT = 256;
 
+/** Text as nearly every device sends it: nothing in it has to be replaced. */
+const PLAIN = /^[ -~]{1,256}$/;
+
 /** Reads one member as text: numbers and booleans count, anything else and empty text do not. Cut to 256 characters. */
 export function readText(value: unknown): string | undefined {
+  if (typeof value === 'string' && PLAIN.test(value)) return value.trim() || undefined;
   if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return undefined;
   const text = String(value)
     .slice(0, MAX_TEXT)
@@ -76,7 +80,12 @@ export function readCheckIn(registration: Record<string, unknown>): CheckIn {
     fcid: 'fcid' in registration ? (text('fcid') ?? '') : undefined,
     autoUpdate: readFlag(registration['auto_update']),
   };
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as CheckIn;
+  const told: Partial<Record<keyof CheckIn, string | boolean>> = {};
+  for (const name of Object.keys(facts) as (keyof CheckIn)[]) {
+    const value = facts[name];
+    if (value !== undefined) told[name] = value;
+  }
+  return told as CheckIn;
 }
 
 /** What a device published on its status topic. */

@@ -43,11 +43,15 @@ export function normaliseMac(text: string | undefined): string | undefined {
   return /^[0-9A-F]{12,16}$/.test(digits) ? digits : undefined;
 }
 
+/** An alias as nearly all are: as safe as it can be made. */
+const SAFE_ALIAS = /^[!#-[\]-z|~](?:[ !#-[\]-z|~]{0,98}[!#-[\]-z|~])?$/;
+
 /**
  * Makes text safe to send to a device as its alias: no control characters and no braces (a device looks for `}}`
  * as the end of a message), at most 100 bytes in JSON. May be empty.
  */
 export function cleanAlias(text: string): string {
+  if (SAFE_ALIAS.test(text)) return text;
   let alias = text
     .slice(0, MAX_ALIAS_TEXT)
     .replace(/[\p{Cc}\u2028\u2029{}]/gu, ' ')

@@ -30,18 +30,22 @@ export function okPayload(device: Addressee, now: number): string {
   });
 }
 
-function updateMembers(udid: string, version: string, token: string) {
+/**
+ * Written out, because thousands are made in one moment and JSON.stringify takes six times as long. UDIDs and tokens
+ * consist of letters, digits, `-` and `_`; a version may hold anything.
+ */
+function updateRegistration(udid: string, version: string, token: string): string {
   const url = token === '' ? '' : `/device/firmware?ott=${token}`;
-  return { status: 'FIRMWARE_UPDATE', auto_update: true, udid, version, url, ott: token };
+  return `"registration":{"status":"FIRMWARE_UPDATE","auto_update":true,"udid":"${udid}","version":${JSON.stringify(version)},"url":"${url}","ott":"${token}"}`;
 }
 
 /** The offer as it goes over MQTT, and over HTTP to a device whose check-in had `fcid`. */
 export const updatePayload = (udid: string, version: string, token: string): string =>
-  JSON.stringify({ FIRMWARE_UPDATE: true, registration: updateMembers(udid, version, token) });
+  `{"FIRMWARE_UPDATE":true,${updateRegistration(udid, version, token)}}`;
 
 /** The offer for an HTTP check-in without `fcid`: the outer flag would restart these generations for ever. */
 export const plainUpdatePayload = (udid: string, version: string, token: string): string =>
-  JSON.stringify({ registration: updateMembers(udid, version, token) });
+  `{${updateRegistration(udid, version, token)}}`;
 
 /** Takes an offer back; over HTTP only, in answer to a check-in without `fcid`. */
 export const cancelPayload = (udid: string, version: string): string => plainUpdatePayload(udid, version, '');

@@ -1,3 +1,5 @@
+import { remembered } from './memo.js';
+
 /**
  * A platform as devices report it: `arduino:esp8266`, `nodemcu`, `platformio:esp32`. The half before the colon
  * names the updater, the half behind it the chip; the second may be missing.
@@ -7,12 +9,15 @@ export interface Platform {
   readonly chip: string | undefined;
 }
 
-/** Reads a platform; empty or absent text is `undefined`. Case does not matter. */
-export function readPlatform(text: string | undefined): Platform | undefined {
-  const [updater = '', chip = ''] = (text ?? '').trim().toLowerCase().split(':', 2);
+const read = remembered((text: string): Platform | undefined => {
+  const [updater = '', chip = ''] = text.trim().toLowerCase().split(':', 2);
   if (updater === '') return undefined;
   return { updater, chip: normaliseChip(chip) };
-}
+});
+
+/** Reads a platform; empty or absent text is `undefined`. Case does not matter. */
+export const readPlatform = (text: string | undefined): Platform | undefined =>
+  text === undefined ? undefined : read(text);
 
 /** `ESP32-S3`, `esp32_s3` and `esp32s3` are one chip. */
 export function normaliseChip(text: string): string | undefined {

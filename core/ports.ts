@@ -49,9 +49,10 @@ export interface DeviceStore {
   /**
    * Reads, changes and writes one device as one step. `change` is pure, may be called more than once, must not alter
    * `owner` or `udid`, and returns the same object to leave the record alone.
+   * @param lazy nobody waits for it: the store may hold it back for some ms, to write more at once
    * @returns the record as it now stands, or undefined if there is no such device
    */
-  update(udid: string, change: (device: Device) => Device): Promise<Device | undefined>;
+  update(udid: string, change: (device: Device) => Device, lazy?: boolean): Promise<Device | undefined>;
   /** Durable. False if the owner had no such device. */
   remove(owner: string, udid: string): Promise<boolean>;
   /** An owner's devices in the order of their UDIDs. `after` is the `next` of the page before. */
@@ -77,15 +78,25 @@ export interface FirmwareStore {
 }
 
 export interface TokenStore {
-  /** Stores a new token and kills the one that this device had before, as one step. */
-  issue(token: Token): Promise<void>;
+  /**
+   * Stores a new token, kills the one that this device had before, and changes the device's record, all as one step.
+   * @param change as for `DeviceStore.update`; absent: the record stays as it is, whether or not there is one
+   * @returns the record as it now stands; undefined, and nothing is issued, if it was to be changed and there is none
+   */
+  issue(token: Token, change?: (device: Device) => Device): Promise<Device | undefined>;
   /** As stored, live or not; undefined once swept or killed. */
   get(hash: string): Promise<Token | undefined>;
   /**
    * Begins an attempt to redeem: of two at once the later wins. Shortens the life at the first attempt.
-   * @returns the token as it now stands, or undefined if it is unknown, expired or complete
+   * @param change of its device's record, as for `DeviceStore.update`: made in the same step, if there is one
+   * @returns the token as it now stands, or undefined, and nothing is changed, if it is unknown, expired or complete
    */
-  begin(hash: string, attempt: string, now: number): Promise<Token | undefined>;
+  begin(
+    hash: string,
+    attempt: string,
+    now: number,
+    change?: (device: Device) => Device,
+  ): Promise<Token | undefined>;
   /** Adds what has left in this attempt. False if a newer attempt has begun or the token is dead. */
   cover(hash: string, attempt: string, span: Span, now: number): Promise<boolean>;
   /**

@@ -1,4 +1,5 @@
 import semver from 'semver';
+import { remembered } from './memo.js';
 
 /**
  * Reads what devices and owners write as a version: `1.2.0`, `v1.2`, `app:1.2.0`, `1.2.3.4`, `5`,
@@ -13,14 +14,18 @@ export interface Version {
 const FORM =
   /^(?:.*:)?\s*v?(\d{1,15})(?:\.(\d{1,15}))?(?:\.(\d{1,15}))?(?:\.(\d{1,15}))?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?\s*$/i;
 
-export function readVersion(text: string): Version | undefined {
-  const found = FORM.exec(text.slice(0, 128));
+const LONGEST = 128;
+
+const read = remembered((text: string): Version | undefined => {
+  const found = FORM.exec(text);
   if (!found) return undefined;
   const [, major, minor = '0', patch = '0', fourth = '0', pre] = found;
   const core = [major, minor, patch].map(Number).join('.');
   const base = semver.parse(pre ? `${core}-${pre}` : core, { loose: true });
   return base ? { base, fourth: Number(fourth) } : undefined;
-}
+});
+
+export const readVersion = (text: string): Version | undefined => read(text.slice(0, LONGEST));
 
 /** What an owner may publish: short, safe in every payload, and with a number to compare. */
 export const VERSION_PATTERN = '^[0-9A-Za-z.+_:-]{1,64}$';

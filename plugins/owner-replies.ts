@@ -18,19 +18,23 @@ export class OwnerReplies implements Plugin {
   }
 
   /** Stored before the owner's client gets its PUBACK: Aedes acknowledges before it publishes. */
-  async publishing(session: Session, { topic, payload }: Message): Promise<void> {
+  publishing(session: Session, { topic, payload }: Message): Promise<void> | undefined {
     const meaning = readTopic(topic);
-    if (meaning.kind !== 'reply') return;
-    const answer = readReply(payload, meaning.nid);
-    if (answer && (await this.#consent.answer(session.identity.owner, meaning.nid, answer))) {
-      this.#answered.add(meaning.nid);
-    }
+    return meaning.kind === 'reply' ? this.#take(session, meaning.nid, payload) : undefined;
   }
 
   /** The device hears of it right after. */
-  async published(_session: Session, { topic }: Message): Promise<void> {
+  published(_session: Session, { topic }: Message): Promise<void> | undefined {
     const meaning = readTopic(topic);
-    if (meaning.kind === 'reply' && this.#answered.delete(meaning.nid))
-      await this.#announcer.reconsider(meaning.nid);
+    return meaning.kind === 'reply' ? this.#follow(meaning.nid) : undefined;
+  }
+
+  async #take(session: Session, nid: string, payload: Buffer): Promise<void> {
+    const answer = readReply(payload, nid);
+    if (answer && (await this.#consent.answer(session.identity.owner, nid, answer))) this.#answered.add(nid);
+  }
+
+  async #follow(nid: string): Promise<void> {
+    if (this.#answered.delete(nid)) await this.#announcer.reconsider(nid);
   }
 }

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import AsyncLock from 'async-lock';
+import { KeyedLock } from '../../core/keyed-lock.js';
 import type { BlobStore, StagedBlob } from '../../core/ports.js';
 import { BlobCache } from './blob-cache.js';
 import { receive, syncDirectory } from './blob-staging.js';
@@ -24,7 +24,7 @@ const isMissing = (error: unknown): boolean =>
 class Blobs implements BlobStore {
   private readonly cache: BlobCache;
   /** Held by digest: what `clean` found out must still hold when it removes. */
-  private readonly lock = new AsyncLock();
+  private readonly lock = new KeyedLock();
   /** Paths of what was staged here and is neither kept nor discarded. */
   private readonly live = new Set<string>();
 

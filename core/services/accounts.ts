@@ -1,4 +1,3 @@
-import AsyncLock from 'async-lock';
 import {
   type ApiKey,
   isSecret,
@@ -10,6 +9,7 @@ import {
   sha256,
 } from '../account.js';
 import { FirmwireError } from '../errors.js';
+import { KeyedLock } from '../keyed-lock.js';
 import type { AccountStore, Clock } from '../ports.js';
 
 /** What a new owner needs to begin; the keys are told this once. */
@@ -25,7 +25,7 @@ export class Accounts {
   readonly #clock: Clock;
   readonly #onRevoked: (owner: string, keyId: string) => void;
   /** By owner: of two owner keys revoked at once one must stay. */
-  readonly #lock = new AsyncLock();
+  readonly #lock = new KeyedLock();
 
   /** @param onRevoked called after a key is gone, so that the sessions opened with it can be ended */
   constructor(

@@ -5,8 +5,11 @@ import { isOpenQuestion } from '../update.js';
 import type { Conversations } from './conversations.js';
 import type { Desk, Outcome } from './desk.js';
 
-/** How many devices are looked at together; bounds memory and lets the store write in batches. */
-const BATCH = 256;
+/**
+ * How many devices are looked at together: bounds memory, and what is written together shares one wait for the disk. More
+ * would hold up everybody else for longer than some 20 ms.
+ */
+const BATCH = 500;
 
 /** How many devices were told of a firmware, and how many owners' questions it opened. */
 export interface Announced {
@@ -49,20 +52,29 @@ export class Announcer {
     return { offered, asked };
   }
 
-  /** Does something for every device of an owner that the condition holds for, many at a time. */
+  /**
+   * Does something for every device of an owner that the condition holds for, many at a time. One that fails holds up no
+   * other; the first failure is thrown at the end.
+   */
   async each(
     owner: string,
     concerns: (device: Device) => boolean,
     action: (device: Device) => Promise<void>,
   ): Promise<void> {
+    const failures: unknown[] = [];
+    const failed = (error: unknown): void => void failures.push(error);
+    let before: Promise<unknown> = Promise.resolve();
     let batch: Promise<void>[] = [];
     for await (const device of this.#devices.all(owner)) {
       if (!concerns(device)) continue;
-      batch.push(action(device));
+      batch.push(action(device).catch(failed));
       if (batch.length < BATCH) continue;
-      await Promise.all(batch);
+      // While this batch waits for the disk the next one is looked at, but no more than one.
+      await before;
+      before = Promise.all(batch);
       batch = [];
     }
-    await Promise.all(batch);
+    await Promise.all([before, ...batch]);
+    if (failures.length > 0) throw failures[0];
   }
 }

@@ -1,5 +1,5 @@
-import type AsyncLock from 'async-lock';
 import { decline } from '../device.js';
+import type { KeyedLock } from '../keyed-lock.js';
 import type { Answer } from '../notice.js';
 import type { Clock } from '../ports.js';
 import { approved, declined, postponed } from '../update.js';
@@ -44,7 +44,7 @@ interface Parts {
   readonly feed: OwnerFeed;
   readonly clock: Clock;
   /** The desk's, keyed by UDID. */
-  readonly lock: AsyncLock;
+  readonly lock: KeyedLock;
   /** After an answer "later", ask again in so many ms. */
   readonly postponeMs: number;
 }

@@ -70,7 +70,7 @@ export class Conversation implements Teller {
 
   /** The device checked in; it gets one answer. */
   async checkedIn(facts: CheckIn): Promise<void> {
-    await this.#registry.checkIn(this.udid, facts);
+    await this.#registry.hear(this.udid, facts);
     if (!this.#subscribed) this.#owesAnswer = true;
     else await this.#answer();
   }
@@ -103,10 +103,13 @@ export class Conversation implements Teller {
 
   async tell(device: Device, offer: Offer, firmware: Firmware): Promise<void> {
     const update = updatePayload(device.udid, offer.version, offer.token);
-    // A device built with auto update off obeys only after it has been told that it is on (wire.md 3).
-    const ok = okPayload({ ...device, autoUpdate: true }, this.#clock.now());
-    const isTold = await this.#send(device.autoUpdate ? [update] : [ok, update]);
+    const isTold = await this.#send(device.autoUpdate ? [update] : [this.#unlocking(device), update]);
     if (isTold) this.#lastOffer = { firmware: firmware.id, at: this.#clock.now() };
+  }
+
+  /** A device built with auto update off obeys only after it has been told that it is on (wire.md 3). */
+  #unlocking(device: Device): string {
+    return okPayload({ ...device, autoUpdate: true }, this.#clock.now());
   }
 
   async #answer(): Promise<void> {

@@ -1,8 +1,8 @@
-import type AsyncLock from 'async-lock';
 import { candidatesFor, type Decision, decideUpdate, type Nothing, type OfferPolicy } from '../decide.js';
 import type { Device } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import type { Firmware } from '../firmware.js';
+import type { KeyedLock } from '../keyed-lock.js';
 import type { Clock, TokenStore } from '../ports.js';
 import { newToken, TOKEN_LIFE_MS, tokenHash } from '../token.js';
 import {
@@ -62,8 +62,7 @@ export class Desk {
    */
   consider(udid: string, teller?: Teller): Promise<Outcome | undefined> {
     return this.#parts.lock.acquire(udid, async () => {
-      await this.#parts.records.noteCompleted(udid);
-      const device = await this.#parts.records.get(udid);
+      const device = await this.#parts.records.settled(udid);
       if (!device) return undefined;
       const decision = await this.#decide(device);
       switch (decision.kind) {
@@ -99,14 +98,18 @@ export class Desk {
     params: Readonly<Record<string, string>>,
   ): Promise<Offer | undefined> {
     return this.#parts.lock.acquire(udid, async () => {
-      await this.#parts.records.noteCompleted(udid);
-      const device = await this.#parts.records.get(udid);
+      const device = await this.#parts.records.settled(udid);
       if (!device) throw new FirmwireError('no_such_device');
       const all = await this.#parts.catalog.list(device.owner);
       const [newest] = candidatesFor(device, all).filter(({ rollout }) => rollout !== 'none');
       const decision = await this.#decide(device);
-      if (forced && newest) return this.#issue(device, newest, 'requested', params);
-      if (decision.kind === 'offer') return this.#issue(device, decision.firmware, decision.consent, params);
+      const issue = async (firmware: Firmware, consent: Consent): Promise<Offer> => {
+        const offer = await this.#issue(device, firmware, consent, params);
+        if (!offer) throw new FirmwireError('no_such_device');
+        return offer;
+      };
+      if (forced && newest) return issue(newest, 'requested');
+      if (decision.kind === 'offer') return issue(decision.firmware, decision.consent);
       if (decision.kind === 'ask') await this.#ask(device, decision.firmware);
       if (!newest) throw new FirmwireError('UPDATE_NOT_FOUND');
       return undefined;
@@ -126,7 +129,7 @@ export class Desk {
     device: Device,
     decision: Extract<Decision, { kind: 'offer' }>,
     teller?: Teller,
-  ): Promise<Outcome> {
+  ): Promise<Outcome | undefined> {
     const { firmware, consent } = decision;
     if (!teller) {
       const granted = await this.#grant(device, firmware, consent);
@@ -135,6 +138,8 @@ export class Desk {
     const again = teller.heldBackUntil(device, firmware);
     if (again !== undefined) return { device, decision, offer: undefined, again };
     const offer = await this.#issue(device, firmware, consent, {});
+    // Removed meanwhile: there is nobody to tell.
+    if (!offer) return undefined;
     await teller.tell(device, offer, firmware);
     return { device, decision, offer, again: undefined };
   }
@@ -155,13 +160,13 @@ export class Desk {
     firmware: Firmware,
     consent: Consent,
     params: Readonly<Record<string, string>>,
-  ): Promise<Offer> {
+  ): Promise<Offer | undefined> {
     const now = this.#parts.clock.now();
     const token = newToken();
     const hash = tokenHash(token);
     const { owner, udid } = device;
     const { id, sha256, size, version } = firmware;
-    await this.#parts.tokens.issue({
+    const issued = {
       hash,
       owner,
       udid,
@@ -175,12 +180,12 @@ export class Desk {
       attempt: undefined,
       spans: [],
       completedAt: undefined,
-    });
-    await this.#parts.records.change(udid, (known) => ({
+    };
+    const after = await this.#parts.records.issue(issued, (known) => ({
       ...known,
       update: offered(known.update, firmware, known.version, consent, hash, now),
     }));
-    return { version, token, consent };
+    return after && { version, token, consent };
   }
 
   async #ask(device: Device, firmware: Firmware): Promise<Device> {
@@ -248,5 +253,5 @@ interface Parts {
   readonly clock: Clock;
   readonly policy: OfferPolicy;
   /** Keyed by UDID, shared with whoever else changes what a decision rests on. */
-  readonly lock: AsyncLock;
+  readonly lock: KeyedLock;
 }

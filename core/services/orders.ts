@@ -1,8 +1,8 @@
-import type AsyncLock from 'async-lock';
 import { candidatesFor, isUpdateFor } from '../decide.js';
 import { type Device, decline } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import { mismatch } from '../firmware.js';
+import type { KeyedLock } from '../keyed-lock.js';
 import type { Clock, TokenStore } from '../ports.js';
 import { ordered, orderedAgain, withdrawn } from '../update.js';
 import { compareVersions, sameVersion } from '../version.js';
@@ -94,5 +94,5 @@ interface Parts {
   readonly transfers: Transfers;
   readonly clock: Clock;
   /** The desk's, keyed by UDID. */
-  readonly lock: AsyncLock;
+  readonly lock: KeyedLock;
 }

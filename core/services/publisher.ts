@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import type AsyncLock from 'async-lock';
 import { FirmwireError } from '../errors.js';
 import { checkImageName, renderFiles } from '../files-body.js';
 import { type Firmware, type FirmwareFile, type Release, sameTarget } from '../firmware.js';
 import { IMAGE_HEAD_BYTES, inspectImage } from '../image.js';
+import type { KeyedLock } from '../keyed-lock.js';
 import { type Platform, readPlatform, takesFiles } from '../platform.js';
 import type { BlobStore, Clock, DeviceStore, StagedBlob } from '../ports.js';
 import { sameVersion } from '../version.js';
@@ -183,5 +183,5 @@ interface Parts {
   readonly announcer: Announcer;
   readonly feed: OwnerFeed;
   readonly clock: Clock;
-  readonly lock: AsyncLock;
+  readonly lock: KeyedLock;
 }

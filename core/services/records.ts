@@ -1,5 +1,6 @@
 import type { Device } from '../device.js';
 import type { DeviceStore, TokenStore } from '../ports.js';
+import type { Token } from '../token.js';
 import { handedOver } from '../update.js';
 import type { OwnerFeed } from './owner-feed.js';
 
@@ -26,12 +27,27 @@ export class Records {
   }
 
   /**
-   * Changes a record as one step; see `DeviceStore.update` for what `change` may do.
+   * Changes a record as one step; see `DeviceStore.update` for what `change` may do, and what `lazy` means.
    * @returns the record as it now stands, or undefined if there is no such device
    */
-  async change(udid: string, change: (device: Device) => Device): Promise<Device | undefined> {
+  async change(udid: string, change: (device: Device) => Device, lazy = false): Promise<Device | undefined> {
     let before: Device | undefined;
-    const after = await this.#store.update(udid, (device) => {
+    const observed = (device: Device): Device => {
+      before = device;
+      return change(device);
+    };
+    const after = await this.#store.update(udid, observed, lazy);
+    if (before && after && before !== after) await this.#feed.changed(before, after);
+    return after;
+  }
+
+  /**
+   * Stores a new token for a device in place of the one it had, and changes its record, as one step.
+   * @returns the record as it now stands; undefined, and nothing is issued, if there is no such device
+   */
+  async issue(token: Token, change: (device: Device) => Device): Promise<Device | undefined> {
+    let before: Device | undefined;
+    const after = await this.#tokens.issue(token, (device) => {
       before = device;
       return change(device);
     });
@@ -40,14 +56,34 @@ export class Records {
   }
 
   /**
-   * Notes a transfer that was completed while the record does not say so: the server stopped in between. To be called
-   * before anything is concluded from the record.
+   * Begins an attempt to redeem a token and changes its device's record, as one step.
+   * @returns the token as it now stands; undefined, and nothing is changed, if it is dead
    */
-  async noteCompleted(udid: string): Promise<void> {
-    const token = (await this.#store.get(udid))?.update?.token;
-    if (token === undefined || (await this.#tokens.get(token))?.completedAt === undefined) return;
-    await this.change(udid, (known) =>
-      known.update?.token === token ? { ...known, update: handedOver(known.update) } : known,
+  async begin(
+    hash: string,
+    attempt: string,
+    now: number,
+    change: (device: Device) => Device,
+  ): Promise<Token | undefined> {
+    let changed: { before: Device; after: Device } | undefined;
+    const begun = await this.#tokens.begin(hash, attempt, now, (before) => {
+      changed = { before, after: change(before) };
+      return changed.after;
+    });
+    if (begun && changed) await this.#feed.changed(changed.before, changed.after);
+    return begun;
+  }
+
+  /**
+   * The record, once a transfer is noted that was completed while the record does not say so: the server stopped in
+   * between. To be used where anything is concluded from the record.
+   */
+  async settled(udid: string): Promise<Device | undefined> {
+    const known = await this.#store.get(udid);
+    const token = known?.update?.token;
+    if (token === undefined || (await this.#tokens.get(token))?.completedAt === undefined) return known;
+    return this.change(udid, (each) =>
+      each.update?.token === token ? { ...each, update: handedOver(each.update) } : each,
     );
   }
 

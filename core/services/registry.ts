@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import AsyncLock from 'async-lock';
-import { arrived, newDevice } from '../arrival.js';
+import { arrived, decidesAlike, newDevice } from '../arrival.js';
 import type { CheckIn } from '../checkin.js';
 import { cleanAlias, type Device } from '../device.js';
 import { FirmwireError } from '../errors.js';
-import type { Clock, DeviceStore, TokenStore } from '../ports.js';
+import { KeyedLock } from '../keyed-lock.js';
+import type { Clock, DeviceStore, Log, TokenStore } from '../ports.js';
 import type { OwnerFeed } from './owner-feed.js';
 import type { Records } from './records.js';
 import type { Transfers } from './transfers.js';
@@ -25,7 +25,7 @@ const SEEN_EVERY_MS = 60_000;
 /** Which devices there are, and whose they are. */
 export class Registry {
   readonly #parts: Parts;
-  readonly #lock = new AsyncLock({ maxPending: Number.POSITIVE_INFINITY });
+  readonly #lock = new KeyedLock();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -50,19 +50,20 @@ export class Registry {
   }
 
   /**
-   * Takes in a check-in over HTTP: finds the device or creates it.
+   * Takes in a check-in over HTTP: finds the device or creates it. A check-in that matters to no decision is not waited
+   * for: the answer can be put together meanwhile, and given once it is `stored`.
    * @throws FirmwireError `admission_closed` for a new device while admission is closed
    */
-  register(owner: string, facts: CheckIn): Promise<Device> {
+  register(owner: string, facts: CheckIn): Promise<Arrival> {
     // A device that repeats itself while it waits for its first answer is still one device.
-    return this.#lock.acquire(`${owner}/${facts.mac ?? facts.udid ?? ''}`, () =>
-      this.#register(owner, facts),
-    );
+    return this.#lock.acquire(`${owner}/${facts.mac ?? facts.udid ?? ''}`, async () => {
+      const known = await this.find(owner, facts);
+      if (known) return { device: known, ...(await this.#hear(known.udid, facts)) };
+      return { device: await this.#admitNew(owner, facts), stored: Promise.resolve() };
+    });
   }
 
-  async #register(owner: string, facts: CheckIn): Promise<Device> {
-    const known = await this.find(owner, facts);
-    if (known) return (await this.checkIn(known.udid, facts)) ?? known;
+  async #admitNew(owner: string, facts: CheckIn): Promise<Device> {
     if (this.#parts.admission === 'closed') throw new FirmwireError('admission_closed');
     // A well-formed UDID unknown so far is kept; one of another owner never touches that owner's record.
     const wanted = facts.udid === undefined ? undefined : await this.#create(owner, facts.udid, facts);
@@ -71,18 +72,38 @@ export class Registry {
     return created;
   }
 
-  /** Takes in a check-in of a known device; undefined if it is no longer known. */
+  /** Takes in a check-in of a known device, and resolves once it is stored; undefined if it is no longer known. */
   async checkIn(udid: string, facts: CheckIn): Promise<Device | undefined> {
-    await this.#parts.records.noteCompleted(udid);
-    const device = await this.#parts.records.change(udid, (known) =>
-      arrived(known, facts, this.#parts.clock.now()),
-    );
-    if (device)
-      this.#parts.feed.deviceEvent(
-        device,
-        'checkin',
-        device.version === undefined ? {} : { version: device.version },
-      );
+    await this.#parts.records.settled(udid);
+    return this.#note(udid, facts, false);
+  }
+
+  /**
+   * Takes in a check-in of a known device that waits for its answer. If nothing in it matters to any decision, as in
+   * most, this resolves at once and the record follows within some ms; else as `checkIn` does.
+   */
+  async hear(udid: string, facts: CheckIn): Promise<void> {
+    const { stored } = await this.#hear(udid, facts);
+    stored.catch((err: unknown) => this.#parts.log.error({ err, udid }, 'a check-in cannot be stored'));
+  }
+
+  async #hear(udid: string, facts: CheckIn): Promise<{ device?: Device; stored: Promise<unknown> }> {
+    const { records, clock } = this.#parts;
+    const before = await records.settled(udid);
+    if (!before) return { stored: Promise.resolve() };
+    const isRoutine = decidesAlike(before, arrived(before, facts, clock.now()));
+    const noted = this.#note(udid, facts, isRoutine);
+    // Heard of by whoever waits for it; until somebody does it must not count as unheard.
+    if (isRoutine) noted.catch(() => {});
+    const device = isRoutine ? before : await noted;
+    return { ...(device && { device }), stored: noted };
+  }
+
+  async #note(udid: string, facts: CheckIn, lazy: boolean): Promise<Device | undefined> {
+    const { records, feed, clock } = this.#parts;
+    const device = await records.change(udid, (known) => arrived(known, facts, clock.now()), lazy);
+    const version = device?.version === undefined ? {} : { version: device.version };
+    if (device) feed.deviceEvent(device, 'checkin', version);
     return device;
   }
 
@@ -93,7 +114,7 @@ export class Registry {
     const known = await records.get(udid);
     // A device that comes and goes for each download would be written at every turn.
     const isFresh = known !== undefined && now - known.lastSeen < SEEN_EVERY_MS;
-    const device = isFresh ? known : await records.change(udid, (each) => ({ ...each, lastSeen: now }));
+    const device = isFresh ? known : await records.change(udid, (each) => ({ ...each, lastSeen: now }), true);
     if (!device) return;
     if (isFresh) await feed.state(device);
     if (event) feed.deviceEvent(device, event);
@@ -145,6 +166,13 @@ export class Registry {
   }
 }
 
+/** A device that has checked in, and whether that has been written down. */
+export interface Arrival {
+  readonly device: Device;
+  /** Rejects if it cannot be stored. */
+  readonly stored: Promise<unknown>;
+}
+
 interface Parts {
   readonly devices: DeviceStore;
   readonly tokens: TokenStore;
@@ -153,4 +181,5 @@ interface Parts {
   readonly transfers: Transfers;
   readonly clock: Clock;
   readonly admission: Admission;
+  readonly log: Log;
 }

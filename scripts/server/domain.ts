@@ -1,4 +1,4 @@
-import AsyncLock from 'async-lock';
+import { KeyedLock } from '../../core/keyed-lock.js';
 import type { BlobStore, Clock, Log, Outbox, Presence, Stores } from '../../core/ports.js';
 import { Accounts } from '../../core/services/accounts.js';
 import { Announcer } from '../../core/services/announcer.js';
@@ -42,14 +42,14 @@ export function buildDomain({ settings, stores, blobs, outbox, presence, clock, 
     settleMs: settings.offers.settleSeconds * SECOND,
     freshMs: settings.offers.freshSeconds * SECOND,
   };
-  const lock = new AsyncLock({ maxPending: Number.POSITIVE_INFINITY });
+  const lock = new KeyedLock();
   const transfers = new Transfers();
   const conversations = new Conversations();
   const catalog = new Catalog(stores.firmware);
   const feed = new OwnerFeed({ outbox, catalog, presence, transfers, clock, policy });
   const records = new Records(devices, tokens, feed);
   const { admission } = settings.devices;
-  const registry = new Registry({ devices, tokens, records, feed, transfers, clock, admission });
+  const registry = new Registry({ devices, tokens, records, feed, transfers, clock, admission, log });
   const desk = new Desk({ catalog, records, tokens, transfers, clock, policy, lock });
   const orders = new Orders({ catalog, records, tokens, transfers, clock, lock });
   const announcer = new Announcer(devices, desk, conversations);

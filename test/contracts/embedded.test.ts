@@ -8,6 +8,7 @@ import { describeDeviceStore } from './device-store.js';
 import { describeFirmwareStore } from './firmware-store.js';
 import type { Open } from './harness.js';
 import { describeRetainedStore } from './retained-store.js';
+import { describeTokenChange } from './token-change.js';
 import { describeTokenStore } from './token-store.js';
 
 const NAME = 'embedded';
@@ -49,6 +50,10 @@ describeFirmwareStore(
 describeTokenStore(
   NAME,
   opening(({ tokens }) => tokens),
+);
+describeTokenChange(
+  NAME,
+  opening((stores) => stores),
 );
 describeRetainedStore(
   NAME,

@@ -46,6 +46,7 @@ describe('the docs', () => {
     const files = [
       'README.md',
       'docs/architecture.md',
+      'docs/performance.md',
       'docs/library.md',
       'docs/update-states.md',
       'docs/api.md',

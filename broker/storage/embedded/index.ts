@@ -1,6 +1,7 @@
 import type { Stores } from '../../../core/ports.js';
 import type { RetainedStore } from '../../retained.js';
 import { accountStore } from './accounts.js';
+import { DeviceRecords } from './device-records.js';
 import { deviceStore } from './devices.js';
 import { Environment } from './environment.js';
 import { firmwareStore } from './firmware.js';
@@ -17,11 +18,14 @@ export interface EmbeddedStores extends Stores {
  * @throws Error if the file there is damaged so that LMDB can tell, is not ours, or was written by a newer version
  */
 export const openEmbedded = (dir: string): Promise<EmbeddedStores> =>
-  Environment.open(dir, (environment) => ({
-    accounts: accountStore(environment),
-    devices: deviceStore(environment),
-    firmware: firmwareStore(environment),
-    tokens: tokenStore(environment),
-    retained: retainedStore(environment),
-    close: () => environment.close(),
-  }));
+  Environment.open(dir, (environment) => {
+    const records = new DeviceRecords(environment);
+    return {
+      accounts: accountStore(environment),
+      devices: deviceStore(environment, records),
+      firmware: firmwareStore(environment),
+      tokens: tokenStore(environment, records),
+      retained: retainedStore(environment),
+      close: () => environment.close(),
+    };
+  });

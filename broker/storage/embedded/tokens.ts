@@ -1,13 +1,14 @@
 import { cover, coversAll } from '../../../core/coverage.js';
 import type { TokenStore } from '../../../core/ports.js';
 import { attempted, isLive, type Token } from '../../../core/token.js';
+import type { DeviceRecords } from './device-records.js';
 import type { Environment } from './environment.js';
 
 /** wire.md 6. */
 const key = (hash: string): string => `ott:${hash}`;
 
 /** One-time tokens on LMDB. What is swept at `now` is all that is not live any more then by its deadline. */
-export function tokenStore(environment: Environment): TokenStore {
+export function tokenStore(environment: Environment, records: DeviceRecords): TokenStore {
   const tokens = environment.table<Token>('tokens');
   /** The device's token that is not complete: udid -> hash. */
   const open = environment.table<string>('tokens-by-device');
@@ -42,11 +43,14 @@ export function tokenStore(environment: Environment): TokenStore {
   }
 
   return {
-    issue(token) {
+    issue(token, change) {
       return environment.write(() => {
+        const device = change && records.change(token.udid, change);
+        if (change && !device) return undefined;
         killOpen(token.udid);
         write(undefined, token);
         open.put(token.udid, token.hash);
+        return device;
       });
     },
 
@@ -54,11 +58,12 @@ export function tokenStore(environment: Environment): TokenStore {
       return tokens.get(key(hash));
     },
 
-    begin(hash, attempt, now) {
+    begin(hash, attempt, now, change) {
       return environment.write(() => {
         const before = tokens.get(key(hash));
         if (!before || !isLive(before, now)) return undefined;
         const after = attempted(before, attempt, now);
+        if (change) records.change(after.udid, change);
         write(before, after);
         return after;
       });

@@ -10,7 +10,11 @@ describe('the registry', () => {
     world = await World.open();
   });
   afterEach(() => world.close());
-  const register = (facts = aCheckIn(), owner = OWNER) => world.domain.registry.register(owner, facts);
+  const register = async (facts = aCheckIn(), owner = OWNER) => {
+    const { device, stored } = await world.domain.registry.register(owner, facts);
+    await stored;
+    return (await world.stores.devices.get(device.udid)) ?? device;
+  };
   /** What is known of a device when it tells neither UDID nor MAC. */
   const nameless = () => {
     const { udid: _udid, mac: _mac, ...rest } = aCheckIn();
