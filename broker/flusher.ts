@@ -7,7 +7,7 @@ interface Outgoing {
 
 /**
  * Collects what is pushed in one turn of the event loop and writes it all at its end. Told one by one between other
- * work, each receiver is woken anew by the kernel, which costs more than the writing; in one go it is a third cheaper.
+ * work, each receiver is woken anew by the kernel, which costs more than the writing (docs/performance.md).
  */
 export class Flusher {
   #outgoing: Outgoing[] = [];

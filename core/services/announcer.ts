@@ -6,8 +6,8 @@ import type { Conversations } from './conversations.js';
 import type { Desk, Outcome } from './desk.js';
 
 /**
- * How many devices are looked at together: bounds memory, and what is written together shares one wait for the disk. More
- * would hold up everybody else for longer than some 20 ms.
+ * How many devices are looked at together: what is written together shares one wait for the disk. More would cost memory,
+ * and hold up everybody else for longer.
  */
 const BATCH = 500;
 

@@ -1,6 +1,6 @@
 import type { Key, RootDatabase } from 'lmdb';
 
-/** A commit costs the machine as much as writing dozens of records: so long may one wait that nobody waits for. */
+/** So long may a write wait for company that nobody waits for: fewer commits, fewer waits for the disk. */
 const LAZY_MS = 25;
 
 /** One action that waits for the next commit. */
