@@ -8,8 +8,18 @@ import { isInstalled } from './tools.js';
 
 /** For each purpose the tools and the Debian package each is in. */
 const NEEDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  tests: { mosquitto_sub: 'mosquitto-clients', mosquitto_pub: 'mosquitto-clients', curl: 'curl' },
-  bench: { mosquitto: 'mosquitto', nginx: 'nginx-light', taskset: 'util-linux' },
+  tests: {
+    mosquitto_sub: 'mosquitto-clients',
+    mosquitto_pub: 'mosquitto-clients',
+    curl: 'curl',
+    'redis-server': 'redis-server',
+  },
+  bench: {
+    mosquitto: 'mosquitto',
+    nginx: 'nginx-light',
+    taskset: 'util-linux',
+    'redis-server': 'redis-server',
+  },
 };
 
 const purpose = process.argv[2] ?? 'tests';

@@ -1,6 +1,7 @@
 /** A second process on the same environment; embedded-process.test.ts starts it with what it shall do and where. */
 import { openEmbedded } from '../../broker/storage/embedded/index.js';
-import { aFirmware, aToken, NOW } from '../support/builders.js';
+import type { StoreEntry } from '../../core/ports.js';
+import { aDevice, aFirmware, aToken, NOW } from '../support/builders.js';
 import { range } from './harness.js';
 import { COUNTED, contestedHash, TOKENS, tokenOf, UPDATES, WHOLE } from './process-plan.js';
 
@@ -22,6 +23,17 @@ const roles: Record<string, () => Promise<unknown>> = {
       stores.tokens.complete(contestedHash(n), 'contested', WHOLE, NOW),
     );
     return Promise.all(completing);
+  },
+
+  /** Imports devices without end and tells how many have been read. */
+  async import() {
+    const endless = async function* (): AsyncIterable<StoreEntry> {
+      for (let n = 0; ; n += 1) {
+        if (n % 500 === 0) say(n);
+        yield { kind: 'device', value: aDevice({ udid: tokenOf(n).udid }) };
+      }
+    };
+    await stores.archive.import('never', endless());
   },
 
   /** Makes durable writes for ever and tells each one once it has been acknowledged. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedStores, openEmbedded } from '../../broker/storage/embedded/index.js';
 import { describeAccountStore } from './account-store.js';
+import { describeArchive } from './archive.js';
 import { describeDueDevices } from './device-due.js';
 import { describeDeviceStore } from './device-store.js';
 import { describeFirmwareStore } from './firmware-store.js';
@@ -59,3 +60,7 @@ describeRetainedStore(
   NAME,
   opening(({ retained }) => retained),
 );
+describeArchive(NAME, async () => ({
+  ...(await opening((stores) => stores)()),
+  followed: async () => {},
+}));

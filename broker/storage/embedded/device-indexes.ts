@@ -1,11 +1,7 @@
 import type { Device } from '../../../core/device.js';
+import { dueAt } from '../due.js';
 import type { Environment } from './environment.js';
 import type { SortedIndex } from './sorted-index.js';
-
-/** When the owner is to be asked again, if that is what the device waits for. */
-function dueAt(device: Device): number | undefined {
-  return device.update?.state === 'asked' ? device.update.postponedUntil : undefined;
-}
 
 /** What devices are found by besides their UDID. Changed in the same transaction as the record. */
 export class DeviceIndexes {

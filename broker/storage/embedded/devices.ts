@@ -1,5 +1,6 @@
 import type { Device } from '../../../core/device.js';
 import type { DeviceStore, Page } from '../../../core/ports.js';
+import { lastSeen } from '../last-seen.js';
 import type { DeviceRecords } from './device-records.js';
 import type { Environment } from './environment.js';
 
@@ -22,11 +23,7 @@ export function deviceStore(environment: Environment, records: DeviceRecords): D
     },
 
     async findByMac(owner, mac) {
-      const claimants = records.read(indexes.mac.under([owner, mac]));
-      return claimants.reduce<Device | undefined>(
-        (last, device) => (last && last.lastSeen >= device.lastSeen ? last : device),
-        undefined,
-      );
+      return lastSeen(records.read(indexes.mac.under([owner, mac])));
     },
 
     create(device) {

@@ -7,7 +7,8 @@ import { SortedIndex } from './sorted-index.js';
 import { Table } from './table.js';
 
 const FORMAT = { name: 'firmwire', version: 1 };
-const FORMAT_TABLE = 'format';
+/** What the environment is; everything else is what it holds. */
+export const FORMAT_TABLE = 'format';
 
 /** Address space reserved at the start, not disk: up to here no remapping. LMDB doubles it whenever it is used up. */
 const MAP_BYTES = 2 ** 30;
@@ -49,6 +50,8 @@ export class Environment {
   };
 
   private readonly writes: GroupCommit;
+  /** What has been opened here, but for the format. */
+  private readonly contents = new Map<string, Pick<Database, 'getKeys' | 'clearSync'>>();
 
   private constructor(private readonly root: RootDatabase<unknown, Key>) {
     this.writes = new GroupCommit(root);
@@ -79,16 +82,30 @@ export class Environment {
   }
 
   table<V extends NonNullable<unknown>>(name: string): Table<V> {
-    return new Table(this.root.openDB<string, string>(name, { encoding: 'string' }), this.guard);
+    const db = this.root.openDB<string, string>(name, { encoding: 'string' });
+    return new Table(this.remember(name, db), this.guard);
   }
 
   index(name: string): SortedIndex {
-    return new SortedIndex(this.root.openDB<true, Key>(name, { encoding: 'json' }), this.guard);
+    const db = this.root.openDB<true, Key>(name, { encoding: 'json' });
+    return new SortedIndex(this.remember(name, db), this.guard);
   }
 
   /** Keys and values that are bytes. Write within `write` only. */
   bytes(name: string): Database<Buffer, Buffer> {
-    return this.root.openDB<Buffer, Buffer>(name, { encoding: 'binary', keyEncoding: 'binary' });
+    const db = this.root.openDB<Buffer, Buffer>(name, { encoding: 'binary', keyEncoding: 'binary' });
+    return this.remember(name, db);
+  }
+
+  /** True if there is nothing in any table or index that was opened here. */
+  isEmpty(): boolean {
+    this.guard();
+    return [...this.contents.values()].every((db) => Array.from(db.getKeys({ limit: 1 })).length === 0);
+  }
+
+  /** Removes all that is in the tables and indexes that were opened here. Only within `write`. */
+  clear(): void {
+    for (const db of this.contents.values()) db.clearSync();
   }
 
   /** Goes before each read of what `bytes` gave. @throws Error once closed */
@@ -126,6 +143,11 @@ export class Environment {
     await last.catch(() => undefined);
     this.state = 'closed';
     await this.root.close();
+  }
+
+  private remember<D extends Pick<Database, 'getKeys' | 'clearSync'>>(name: string, db: D): D {
+    if (name !== FORMAT_TABLE) this.contents.set(name, db);
+    return db;
   }
 
   /** Makes a new environment ours, or checks that an old one is. */

@@ -22,8 +22,14 @@ function decode(bytes: Buffer): RetainedMessage {
   return { topic: bytes.toString('utf8', 5, end), payload: bytes.subarray(end), qos };
 }
 
+/** LMDB is read without waiting. */
+export interface SynchronousRetained extends RetainedStore {
+  get(topic: string): RetainedMessage | undefined;
+  withPrefix(prefix: string): Iterable<RetainedMessage>;
+}
+
 /** Retained messages on LMDB. The order of the topics is that of their UTF-8 bytes. */
-export function retainedStore(environment: Environment): RetainedStore {
+export function retainedStore(environment: Environment): SynchronousRetained {
   const db = environment.bytes('retained');
 
   function keys(range: KeyRange, after: Buffer | undefined, limit: number): Buffer[] {

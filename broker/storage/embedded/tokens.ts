@@ -1,14 +1,21 @@
 import { cover, coversAll } from '../../../core/coverage.js';
 import type { TokenStore } from '../../../core/ports.js';
 import { attempted, isLive, type Token } from '../../../core/token.js';
+import type { TokenArchive } from '../archive.js';
 import type { DeviceRecords } from './device-records.js';
 import type { Environment } from './environment.js';
+
+/** Between two of these the caller may take its time. */
+const PAGE = 500;
+
+/** What moving all tokens elsewhere needs besides. */
+export interface EmbeddedTokenStore extends TokenStore, TokenArchive {}
 
 /** wire.md 6. */
 const key = (hash: string): string => `ott:${hash}`;
 
 /** One-time tokens on LMDB. What is swept at `now` is all that is not live any more then by its deadline. */
-export function tokenStore(environment: Environment, records: DeviceRecords): TokenStore {
+export function tokenStore(environment: Environment, records: DeviceRecords): EmbeddedTokenStore {
   const tokens = environment.table<Token>('tokens');
   /** The device's token that is not complete: udid -> hash. */
   const open = environment.table<string>('tokens-by-device');
@@ -99,6 +106,30 @@ export function tokenStore(environment: Environment, records: DeviceRecords): To
           if (token) forget(token);
         }
         return hashes.length;
+      });
+    },
+
+    async *all() {
+      for (
+        let page = tokens.page(PAGE, undefined);
+        page.length > 0;
+        page = tokens.page(PAGE, page.at(-1)?.id)
+      )
+        for (const { value } of page) yield value;
+    },
+
+    restore(token) {
+      return environment.write(() => {
+        if (token.completedAt === undefined) {
+          const hash = open.get(token.udid);
+          const other = hash === undefined ? undefined : tokens.get(key(hash));
+          if (other && other.hash !== token.hash) {
+            if (other.issuedAt > token.issuedAt) return;
+            forget(other);
+          }
+          open.put(token.udid, token.hash);
+        } else if (open.get(token.udid) === token.hash) open.remove(token.udid);
+        write(tokens.get(key(token.hash)), token);
       });
     },
   };

@@ -13,7 +13,8 @@ describe('ensure-tools', () => {
     const { status, stderr } = run();
     expect([status, stderr]).to.deep.equal([
       1,
-      'For the tests mosquitto_sub and mosquitto_pub and curl must be there: install with apt-get install mosquitto-clients curl.\n',
+      'For the tests mosquitto_sub and mosquitto_pub and curl and redis-server must be there: ' +
+        'install with apt-get install mosquitto-clients curl redis-server.\n',
     ]);
   });
 
@@ -21,7 +22,7 @@ describe('ensure-tools', () => {
     const { status, stderr } = run('bench');
     expect(status).to.equal(1);
     // The servers may be in /usr/sbin, where it looks, too.
-    expect(stderr).to.match(/^For the bench .*taskset must be there: .*util-linux\.\n$/);
+    expect(stderr).to.match(/^For the bench .*taskset.* must be there: .*util-linux.*\.\n$/);
   });
 
   it('refuses a purpose that it does not know', () => {

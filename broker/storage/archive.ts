@@ -1,0 +1,101 @@
+import type { Owner } from '../../core/account.js';
+import { FirmwireError } from '../../core/errors.js';
+import type { StoreArchive, StoreEntry, Stores } from '../../core/ports.js';
+import type { Token } from '../../core/token.js';
+import type { RetainedStore } from '../retained.js';
+
+/** What a `TokenStore` is asked besides when all tokens move. */
+export interface TokenArchive {
+  /** Every token, live or not, read as the caller goes on. */
+  all(): AsyncIterable<Token>;
+  /** Writes a token exactly as it is. Of two open ones of one device the one that was issued later stays. */
+  restore(token: Token): Promise<void>;
+}
+
+/** Which store this is, and how far a restore into it has got. Each step is atomic and durable. */
+export interface ArchiveState {
+  id(): Promise<string>;
+  isEmpty(): Promise<boolean>;
+  /** Marks the store as half restored; false, and nothing is changed, if there is a record in it. */
+  begin(): Promise<boolean>;
+  /** Marks the store as half restored, before or with removing every record. */
+  clear(): Promise<void>;
+  /** Gives the store this id and takes the mark away. */
+  finish(id: string): Promise<void>;
+}
+
+type Parts = Pick<Stores, 'accounts' | 'devices' | 'firmware'> & {
+  readonly tokens: TokenArchive;
+  readonly retained: RetainedStore;
+};
+
+/** So many records are written at one time, and share one wait for the disk; fewer if they are large. */
+const BATCH = 500;
+const BATCH_BYTES = 4 * 1024 * 1024;
+
+/** Moves records through the stores' own operations, so that every index and rule of theirs holds. */
+export function storeArchive(stores: Parts, state: ArchiveState): StoreArchive {
+  async function put(entry: StoreEntry): Promise<unknown> {
+    switch (entry.kind) {
+      case 'owner':
+        return stores.accounts.createOwner(entry.value);
+      case 'key':
+        return stores.accounts.addKey(entry.value);
+      case 'device':
+        if (await stores.devices.create(entry.value)) return undefined;
+        return stores.devices.update(entry.value.udid, () => entry.value);
+      case 'firmware':
+        return stores.firmware.put(entry.value);
+      case 'token':
+        return stores.tokens.restore(entry.value);
+      case 'retained':
+        return stores.retained.put(entry.value);
+    }
+  }
+
+  async function* entriesOf(owners: readonly Owner[]): AsyncIterable<StoreEntry> {
+    const known = new Set(owners.map(({ id }) => id));
+    for (const { id } of owners)
+      for await (const value of stores.devices.all(id)) yield { kind: 'device', value };
+    for await (const value of stores.tokens.all()) if (known.has(value.owner)) yield { kind: 'token', value };
+    for await (const value of stores.retained.withPrefix('')) yield { kind: 'retained', value };
+    for (const { id } of owners)
+      for (const value of await stores.firmware.list(id)) yield { kind: 'firmware', value };
+    for (const { id } of owners)
+      for (const value of await stores.accounts.listKeys(id)) yield { kind: 'key', value };
+    for (const value of owners) yield { kind: 'owner', value };
+  }
+
+  return {
+    id: () => state.id(),
+    isEmpty: () => state.isEmpty(),
+    clear: () => state.clear(),
+
+    async *export() {
+      const owners: Owner[] = [];
+      for await (const owner of stores.accounts.owners()) owners.push(owner);
+      yield* entriesOf(owners);
+    },
+
+    async import(id, entries) {
+      if (!(await state.begin())) throw new FirmwireError('store_not_empty');
+      for await (const batch of inBatches(entries)) await Promise.all(batch.map(put));
+      await stores.devices.flushed();
+      await state.finish(id);
+    },
+  };
+}
+
+async function* inBatches(entries: AsyncIterable<StoreEntry>): AsyncIterable<readonly StoreEntry[]> {
+  let batch: StoreEntry[] = [];
+  let bytes = 0;
+  for await (const entry of entries) {
+    batch.push(entry);
+    if (entry.kind === 'retained') bytes += entry.value.payload.length;
+    if (batch.length < BATCH && bytes < BATCH_BYTES) continue;
+    yield batch;
+    batch = [];
+    bytes = 0;
+  }
+  if (batch.length > 0) yield batch;
+}
