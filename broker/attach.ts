@@ -7,10 +7,12 @@ import type {
   PublishPacket,
   Subscription,
 } from 'aedes';
+import { isStoreFailure } from '../core/errors.js';
 import type { Log } from '../core/ports.js';
+import { isUdid } from '../core/topics.js';
 import { Flusher } from './flusher.js';
 import { Hooks } from './hooks.js';
-import { type SubscriberCell, wrapPersistence } from './persistence.js';
+import { granted as atGrantedQos, type SubscriberCell, wrapPersistence } from './persistence.js';
 import type { Message, Plugin } from './plugin.js';
 import type { RetainedSource } from './retained.js';
 import { AedesSession, type Outlet } from './session.js';
@@ -23,10 +25,18 @@ export interface AttachOptions {
   readonly maxTopicLevels?: number;
   /** Where retained messages live. */
   readonly retained: RetainedSource;
+  /**
+   * False while messages cannot be passed on: those at QoS 1 and 2 are not acknowledged then, and nobody new is let in.
+   * Absent: always true.
+   */
+  readonly mayAcknowledge?: () => boolean;
 }
 
 /** A message that was refused is sent here, where nobody listens: an error would close the session (wire.md 1). */
 const NOWHERE = '$firmwire/refused';
+
+/** Given to Aedes it closes the session, without a PUBACK. */
+const UNSTORED = new Error('the message cannot be stored now');
 
 /** CONNACK, code 2 (MQTT 3.1.1, 3.2). */
 const CONNACK_IDENTIFIER_REJECTED = Buffer.of(0x20, 2, 0, 2);
@@ -39,6 +49,10 @@ const notAuthorized = (returnCode: number, message: string): AuthenticateError =
 export interface Attached {
   /** Resolves when the plugins are done with everything that has happened so far. */
   settled(): Promise<void>;
+  /** Tells every owner's session how things stand now: messages to them have been lost. */
+  retell(): Promise<void>;
+  /** Resolves when no session is open. */
+  empty(): Promise<void>;
 }
 
 /**
@@ -46,11 +60,15 @@ export interface Attached {
  * Works on our own broker and on somebody else's, before its first client.
  */
 export function attach(broker: Aedes, plugins: readonly Plugin[], options: AttachOptions): Attached {
-  const { log, maxTopicLevels = DEFAULT_TOPIC_LEVELS } = options;
+  const { log, maxTopicLevels = DEFAULT_TOPIC_LEVELS, mayAcknowledge = () => true } = options;
   const hooks = new Hooks(plugins, log, options.hookMs);
   const sessions = new WeakMap<Client, AedesSession>();
   const connects = new WeakMap<Client, ConnectPacket>();
+  const open = new Set<AedesSession>();
+  const waiting = new Set<() => void>();
   const subscriber: SubscriberCell = { current: undefined };
+  /** Payloads that were kept before they were acknowledged: Aedes has them kept once more. */
+  const kept = new WeakSet<Buffer>();
   const tooDeep = (topic: string): boolean => topic.split('/').length > maxTopicLevels;
 
   const messageOf = (packet: PublishPacket): Message => ({
@@ -71,9 +89,37 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
       const session = sessions.get(client);
       return session !== undefined && !tooDeep(filter) && hooks.maySubscribe(session, filter);
     },
-    retained: options.retained,
+    mayLeaveWill: async (client, topic) => {
+      const session = sessions.get(client);
+      return session !== undefined && !tooDeep(topic) && (await hooks.mayPublish(session, topic));
+    },
+    retained: {
+      matching: (asking) => options.retained.matching(asking),
+      store: async (message) => {
+        if (kept.has(message.payload)) return;
+        try {
+          await options.retained.store(message);
+        } catch (err) {
+          // Nobody was promised anything, and an error would cut off its sender.
+          if (message.qos > 0 || !isStoreFailure(err)) throw err;
+          log.debug({ err }, 'a retained message is lost');
+        }
+      },
+    },
     log,
   });
+
+  /** A retained message is acknowledged only once it is kept. */
+  const keep = async (message: Message): Promise<boolean> => {
+    try {
+      await options.retained.store(message);
+      kept.add(message.payload);
+      return true;
+    } catch (err) {
+      log.debug({ err }, 'a retained message cannot be kept');
+      return false;
+    }
+  };
 
   broker.preConnect = (client, packet, done) => {
     connects.set(client, packet);
@@ -95,9 +141,12 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
     hooks.authenticate(credentials).then(
       (word) => {
         if ('refused' in word) {
-          log.debug({ clientId: client.id, reason: word.reason }, 'connection refused');
+          const udid = isUdid(credentials.username) ? { udid: credentials.username } : {};
+          log.debug({ clientId: client.id, ...udid, reason: word.reason }, 'connection refused');
           return done(notAuthorized(word.refused, word.reason), null);
         }
+        // Aedes could not look its subscriptions up, and would close without a word.
+        if (!mayAcknowledge()) return done(notAuthorized(3, 'messages cannot be passed on'), null);
         sessions.set(client, new AedesSession(client, word, outlet));
         // MQTT knows one name space of client ids; here every owner has their own, one for each scope, or one could
         // cut off another's session, or take its queue, by its id.
@@ -119,12 +168,25 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
       packet.payload = Buffer.alloc(0);
       done(null);
     };
+    // Without a client it is the will that a node left behind which has died; its rights were looked at when it was kept.
+    if (!client && !packet.topic.startsWith('$')) return done(null);
     const session = client ? sessions.get(client) : undefined;
     if (!session || packet.topic.startsWith('$') || tooDeep(packet.topic)) return drop();
     const admit = (allowed: boolean): void => {
-      const working = allowed && hooks.watchesPublishing && hooks.publishing(session, messageOf(packet));
-      if (!allowed) drop();
-      else if (working) working.then(() => done(null), drop);
+      if (!allowed) {
+        drop();
+        return;
+      }
+      if (packet.qos > 0 && !mayAcknowledge()) {
+        done(UNSTORED);
+        return;
+      }
+      const message = messageOf(packet);
+      const heard = hooks.watchesPublishing ? hooks.publishing(session, message) : undefined;
+      const keeping = packet.retain && packet.qos > 0 ? keep(message) : undefined;
+      const working =
+        keeping && heard ? keeping.then((isKept) => heard.then((ok) => ok && isKept)) : (keeping ?? heard);
+      if (working) working.then((kept) => (kept ? done(null) : done(UNSTORED)), drop);
       else done(null);
     };
     const allowed = hooks.mayPublish(session, packet.topic);
@@ -149,7 +211,9 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
   broker.authorizeForward = (client, packet: AedesPublishPacket) => {
     const session = sessions.get(client);
     if (!session || packet.topic.startsWith('$')) return null;
-    return hooks.mayReceive(session, messageOf(packet)) ? packet : null;
+    if (!hooks.mayReceive(session, messageOf(packet))) return null;
+    session.forwards(packet.topic);
+    return packet;
   };
 
   broker.published = (packet, client: Client | null, done) => {
@@ -164,6 +228,7 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
     const session = sessions.get(client);
     // Aedes registers a client that left while it was being authenticated, and never tells that it is gone.
     if (!session || client.closed) return;
+    open.add(session);
     hooks.connected(session);
     if (session.filters.length > 0) hooks.subscribed(session, session.filters);
   });
@@ -173,6 +238,10 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
     if (!session) return;
     session.ended();
     hooks.disconnected(session);
+    open.delete(session);
+    if (open.size > 0) return;
+    for (const resolve of waiting) resolve();
+    waiting.clear();
   });
 
   broker.on('subscribe', (subscriptions: Subscription[], client) => {
@@ -191,5 +260,20 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
     for (const filter of filters) sessions.get(client)?.unsubscribed(filter);
   });
 
-  return { settled: () => hooks.settled() };
+  const empty = (): Promise<void> =>
+    open.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.add(resolve));
+
+  /** Messages to owners may be lost: each that is connected is told how things stand now. */
+  const retell = async (): Promise<void> => {
+    const { clients } = broker as unknown as { clients: Readonly<Record<string, Client>> };
+    const matching = options.retained.derived?.bind(options.retained);
+    if (!matching) return;
+    for (const client of Object.values(clients)) {
+      const session = sessions.get(client);
+      if (!session) continue;
+      await session.replay(atGrantedQos({ session, granted: session.granted }, { matching }), false);
+    }
+  };
+
+  return { settled: () => hooks.settled(), empty, retell };
 }

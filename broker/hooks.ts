@@ -1,3 +1,4 @@
+import { isStoreFailure } from '../core/errors.js';
 import type { Log } from '../core/ports.js';
 import type { Credentials, Identity, Message, Plugin, Refusal, Session, Verdict } from './plugin.js';
 
@@ -76,8 +77,9 @@ export class Hooks {
   /**
    * Resolves when every plugin is done with it, one after the other, or has had its time. Undefined if nobody has
    * anything to do, as for nearly every message.
+   * @returns false if the message must not be acknowledged
    */
-  publishing(session: Session, message: Message): Promise<void> | undefined {
+  publishing(session: Session, message: Message): Promise<boolean> | undefined {
     for (const [i, plugin] of this.#plugins.entries()) {
       const working = this.#begin(plugin, session, message);
       if (working) return this.#goOn(plugin, working, this.#plugins.slice(i + 1), session, message);
@@ -135,7 +137,7 @@ export class Hooks {
     );
   }
 
-  #begin(plugin: Plugin, session: Session, message: Message): Promise<void> | undefined {
+  #begin(plugin: Plugin, session: Session, message: Message): Promise<unknown> | undefined {
     try {
       return plugin.publishing?.(session, message);
     } catch (error) {
@@ -146,15 +148,22 @@ export class Hooks {
 
   async #goOn(
     plugin: Plugin,
-    working: Promise<void>,
+    working: Promise<unknown>,
     others: readonly Plugin[],
     session: Session,
     message: Message,
-  ): Promise<void> {
-    await this.#ask(plugin, 'publishing', () => working, undefined);
+  ): Promise<boolean> {
+    let word = await this.#ask<unknown>(plugin, 'publishing', () => working, undefined);
     for (const other of others) {
-      await this.#ask(other, 'publishing', () => other.publishing?.(session, message), undefined);
+      if (word === 'unstored') return false;
+      word = await this.#ask<unknown>(
+        other,
+        'publishing',
+        () => other.publishing?.(session, message),
+        undefined,
+      );
     }
+    return word !== 'unstored';
   }
 
   /** One plugin's answer, or `fallback` if it throws, rejects or hangs. */
@@ -190,6 +199,8 @@ export class Hooks {
   }
 
   #failed(plugin: Plugin, hook: string, err: unknown): void {
-    this.#log.error({ err, plugin: plugin.name, hook }, 'a plugin failed');
+    // That the store is away is told once, by the store, and not for every message.
+    if (isStoreFailure(err)) this.#log.debug({ err, plugin: plugin.name, hook }, 'the store is away');
+    else this.#log.error({ err, plugin: plugin.name, hook }, 'a plugin failed');
   }
 }

@@ -75,6 +75,13 @@ export class BrokerOutbox implements Outbox {
     return this.#queues.get(owner)?.length ?? 0;
   }
 
+  /** Messages to all owners that have not left yet. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const { length } of this.#queues.values()) waiting += length;
+    return waiting;
+  }
+
   /** Resolves when everything said so far has left. */
   async drained(): Promise<void> {
     while (this.#queues.size > 0) await Promise.all([...this.#queues.values()].map(({ running }) => running));

@@ -20,6 +20,7 @@ export interface SubscriberCell {
 interface Persistence {
   addSubscriptions(client: Client, subscriptions: Subscription[]): Promise<void>;
   storeRetained(packet: PublishPacket): Promise<void>;
+  putWill(client: Client, packet: PublishPacket): Promise<void>;
   createRetainedStreamCombi(filters: string[]): Pick<Readable, 'pipe'>;
   outgoingStream(client: Client): Readable | readonly [];
   outgoingUpdate(client: Client, packet: Queued): Promise<unknown>;
@@ -41,6 +42,7 @@ export interface Wrapping {
   readonly retained: RetainedSource;
   readonly log: Log;
   maySubscribe(client: Client, filter: string): boolean | Promise<boolean>;
+  mayLeaveWill(client: Client, topic: string): Promise<boolean>;
 }
 
 const bestGrant = (message: RetainedMessage, { granted }: Subscriber): 0 | 1 | 2 => {
@@ -49,7 +51,10 @@ const bestGrant = (message: RetainedMessage, { granted }: Subscriber): 0 | 1 | 2
 };
 
 /** What of the past concerns a subscriber, at the QoS granted (MQTT 3.1.1, 3.8.4). */
-async function* granted(subscriber: Subscriber, source: RetainedSource): AsyncIterable<RetainedMessage> {
+export async function* granted(
+  subscriber: Subscriber,
+  source: Pick<RetainedSource, 'matching'>,
+): AsyncIterable<RetainedMessage> {
   for await (const message of source.matching(subscriber)) {
     const best = bestGrant(message, subscriber);
     yield best < message.qos ? { ...message, qos: best } : message;
@@ -66,9 +71,12 @@ const NO_MESSAGES: Pick<Readable, 'pipe'> = { pipe: (destination) => destination
  *   hits whichever message waits first; here it hits the one that is meant.
  * - Retained messages come from our source, which knows who asks, instead of a walk over all there are; and they go to
  *   the session as ready bytes, instead of through two streams, which every SUBSCRIBE would have to set up.
+ * - A will is published by another node if this one dies, and nobody knows the client's rights then: only one that it
+ *   may publish now is kept.
  * - A clean session has no queue: none is read, and none is made.
  */
-export function wrapPersistence(broker: Aedes, { subscriber, retained, log, maySubscribe }: Wrapping): void {
+export function wrapPersistence(broker: Aedes, wrapping: Wrapping): void {
+  const { subscriber, retained, log, maySubscribe, mayLeaveWill } = wrapping;
   const { persistence } = broker as unknown as { persistence: Persistence };
   const addSubscriptions = persistence.addSubscriptions.bind(persistence);
 
@@ -78,6 +86,11 @@ export function wrapPersistence(broker: Aedes, { subscriber, retained, log, mayS
       client,
       subscriptions.filter((_, i) => verdicts[i]),
     );
+  };
+
+  const putWill = persistence.putWill.bind(persistence);
+  persistence.putWill = async (client, packet) => {
+    if (await mayLeaveWill(client, packet.topic)) await putWill(client, packet);
   };
 
   const clear = persistence.outgoingClearMessageId.bind(persistence);

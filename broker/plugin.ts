@@ -46,9 +46,12 @@ export interface Message {
 /** A plugin's word on a question. Silence is `undefined`: it neither allows nor forbids. */
 export type Verdict = 'allow' | 'deny' | undefined;
 
-/** Why a CONNECT is refused, as a CONNACK code (MQTT 3.1.1, 3.2.2.3): 4 bad user name or password, 5 not authorized. */
+/**
+ * Why a CONNECT is refused, as a CONNACK code (MQTT 3.1.1, 3.2.2.3): 3 server unavailable, 4 bad user name or password,
+ * 5 not authorized.
+ */
 export interface Refusal {
-  readonly refused: 4 | 5;
+  readonly refused: 3 | 4 | 5;
   readonly reason: string;
 }
 
@@ -67,8 +70,11 @@ export interface Plugin {
   maySubscribe?(session: Session, filter: string): Verdict | Promise<Verdict>;
   /** Asked for every message that leaves, retained and queued ones too; so it answers at once. */
   mayReceive?(session: Session, message: Message): Verdict;
-  /** An allowed message came in and has not been acknowledged. Undefined: there is nothing to wait for. */
-  publishing?(session: Session, message: Message): Promise<void> | undefined;
+  /**
+   * An allowed message came in and has not been acknowledged. Undefined: there is nothing to wait for. If it resolves to `unstored`, it
+   * cannot be kept now and must not be acknowledged, so the connection is cut, and the client sends it again.
+   */
+  publishing?(session: Session, message: Message): Promise<unknown> | undefined;
   connected?(session: Session): void | Promise<void>;
   disconnected?(session: Session): void | Promise<void>;
   /** The SUBACK has been sent; these filters were granted. */

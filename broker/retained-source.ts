@@ -25,11 +25,22 @@ export class FirmwireRetained implements RetainedSource {
   readonly #store: RetainedStore;
   readonly #devices: DeviceStore;
   readonly #feed: OwnerFeed;
+  readonly #known: () => Promise<void>;
 
-  constructor(store: RetainedStore, devices: DeviceStore, feed: OwnerFeed) {
+  /**
+   * @param known resolves once all nodes know who listens here: what is read before that may change without a word, for
+   *   owners whom nobody is known to hear are told nothing
+   */
+  constructor(
+    store: RetainedStore,
+    devices: DeviceStore,
+    feed: OwnerFeed,
+    known: () => Promise<void> = async () => {},
+  ) {
     this.#store = store;
     this.#devices = devices;
     this.#feed = feed;
+    this.#known = known;
   }
 
   async store(message: RetainedMessage): Promise<void> {
@@ -40,33 +51,45 @@ export class FirmwireRetained implements RetainedSource {
 
   async *matching(subscriber: Subscriber): AsyncIterable<RetainedMessage> {
     const filters = subscriber.granted.map(({ topic }) => topic);
-    yield* this.#stored(subscriber, filters);
-    if (subscriber.session.identity.scope === 'owner' && subscriber.session.identity.udid === undefined) {
-      yield* this.#derived(subscriber.session.identity.owner, filters);
-    }
-  }
-
-  *#stored({ session }: Subscriber, filters: readonly string[]): Iterable<RetainedMessage> {
-    const { owner, udid } = session.identity;
+    const { owner, udid } = subscriber.session.identity;
     const roots = udid === undefined ? [`/${owner}/`] : [`/${owner}/${udid}/`, `/${owner}/shared/`];
     const seen = new Set<string>();
     for (const filter of filters) {
-      for (const message of this.#candidates(filter, roots)) {
+      const prefix = literalPrefix(filter);
+      if (prefix === filter) {
+        const found = this.#named(filter);
+        const message = found instanceof Promise ? await found : found;
+        if (!message || seen.has(filter)) continue;
+        seen.add(filter);
+        yield message;
+        continue;
+      }
+      for await (const message of this.#under(prefix, roots)) {
         if (seen.has(message.topic) || !filterMatches(filter, message.topic)) continue;
         seen.add(message.topic);
         yield message;
       }
     }
+    if (subscriber.session.identity.scope !== 'owner') return;
+    await this.#known();
+    yield* this.derived(subscriber);
   }
 
-  /** What is worth reading for a filter: one message if it names a topic, else what lies in the subscriber's own tree. */
-  *#candidates(filter: string, roots: readonly string[]): Iterable<RetainedMessage> {
-    const prefix = literalPrefix(filter);
-    if (prefix === filter) {
-      const message = KEPT.has(readTopic(filter).kind) ? this.#store.get(filter) : undefined;
-      if (message) yield message;
-      return;
-    }
+  async *derived({ session: { identity }, granted }: Subscriber): AsyncIterable<RetainedMessage> {
+    if (identity.scope !== 'owner' || identity.udid !== undefined) return;
+    yield* this.#derived(
+      identity.owner,
+      granted.map(({ topic }) => topic),
+    );
+  }
+
+  /** The one message that a filter without wildcards can mean. */
+  #named(topic: string): ReturnType<RetainedStore['get']> {
+    return KEPT.has(readTopic(topic).kind) ? this.#store.get(topic) : undefined;
+  }
+
+  /** What is worth reading for a filter that begins with `prefix`: what lies in the subscriber's own tree. */
+  async *#under(prefix: string, roots: readonly string[]): AsyncIterable<RetainedMessage> {
     for (const root of roots) {
       if (!prefix.startsWith(root) && !root.startsWith(prefix)) continue;
       yield* this.#store.withPrefix(prefix.length > root.length ? prefix : root);
@@ -78,11 +101,11 @@ export class FirmwireRetained implements RetainedSource {
       const notice = noticeOf(device);
       const topics = { notice: noticeTopic(owner, device.udid), state: stateTopic(owner, device.udid) };
       if (notice && filters.some((filter) => filterMatches(filter, topics.notice))) {
-        yield { topic: topics.notice, payload: Buffer.from(noticePayload(notice)), qos: 1 };
+        yield { topic: topics.notice, payload: Buffer.from(noticePayload(notice)), qos: 1, derived: true };
       }
       if (filters.some((filter) => filterMatches(filter, topics.state))) {
         const payload = Buffer.from(JSON.stringify(await this.#feed.view(device)));
-        yield { topic: topics.state, payload, qos: 1 };
+        yield { topic: topics.state, payload, qos: 1, derived: true };
       }
     }
   }

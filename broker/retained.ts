@@ -5,6 +5,8 @@ export interface RetainedMessage {
   readonly topic: string;
   readonly payload: Buffer;
   readonly qos: 0 | 1 | 2;
+  /** It follows from a record. All that is ever said on its topic is of this kind, and the last word holds. */
+  readonly derived?: true;
 }
 
 /** Where retained messages live. Our own `/<owner>/rtm/...` ones are not here: they follow from the device records. */
@@ -13,9 +15,13 @@ export interface RetainedStore {
   put(message: RetainedMessage): Promise<void>;
   /** Forgets the topic's retained message, if there is one. */
   remove(topic: string): Promise<void>;
-  get(topic: string): RetainedMessage | undefined;
-  /** Every message whose topic begins with this text, in the order of the topics, read as the caller goes on. */
-  withPrefix(prefix: string): Iterable<RetainedMessage>;
+  /** No promise where there is nothing to wait for: every SUBSCRIBE comes here. */
+  get(topic: string): RetainedMessage | undefined | Promise<RetainedMessage | undefined>;
+  /**
+   * Every message whose topic begins with this text, in the order of the topics, read as the caller goes on; a storage may
+   * read a few ahead.
+   */
+  withPrefix(prefix: string): Iterable<RetainedMessage> | AsyncIterable<RetainedMessage>;
 }
 
 /** One granted filter of the session that is subscribing. */
@@ -36,4 +42,6 @@ export interface RetainedSource {
   store(message: RetainedMessage): Promise<void>;
   /** Every retained message that matches one of the filters, each once; rights are checked when it leaves. */
   matching(subscriber: Subscriber): AsyncIterable<RetainedMessage>;
+  /** Those of them that are not the application's but the server's own, as things stand now; absent: there are none. */
+  derived?(subscriber: Subscriber): AsyncIterable<RetainedMessage>;
 }

@@ -6,7 +6,7 @@ import type { Flusher } from './flusher.js';
 import { takePacketId } from './packet-id.js';
 import type { Identity, Message, Session } from './plugin.js';
 import { type Publication, publishBytes } from './publish-bytes.js';
-import type { RetainedMessage } from './retained.js';
+import type { Granted, RetainedMessage } from './retained.js';
 
 /** What may wait in a session's socket, bytes. Who reads so little is cut: what it is owed stands in the stores. */
 const MOST_UNREAD = 65_536;
@@ -24,6 +24,8 @@ export class AedesSession implements Session {
   readonly #client: Client;
   readonly #outlet: Outlet;
   readonly #subscriptions = new Map<string, 0 | 1 | 2>();
+  /** Retained messages that are on their way to this session. */
+  readonly #replays = new Set<{ readonly held: Corked; readonly said: Set<string> }>();
   #identity: Identity;
   #open = true;
 
@@ -62,6 +64,11 @@ export class AedesSession implements Session {
     return [...this.#subscriptions.keys()];
   }
 
+  /** What was granted so far, and at which QoS. */
+  get granted(): readonly Granted[] {
+    return [...this.#subscriptions].map(([topic, qos]) => ({ topic, qos }));
+  }
+
   /** Takes note of what was granted. */
   subscribed(filter: string, qos: 0 | 1 | 2): void {
     this.#subscriptions.set(filter, qos);
@@ -90,18 +97,31 @@ export class AedesSession implements Session {
     await this.#outlet.flusher.write(conn, this.#packet({ topic, payload: bytes, qos, retain: false }));
   }
 
+  /** To be called before a message leaves for this session: what was read of its topic for a replay is older. */
+  forwards(topic: string): void {
+    for (const { held, said } of this.#replays) {
+      held.release();
+      said.add(topic);
+    }
+  }
+
   /**
    * Sends retained messages, many in one write, as fast as the session reads them, and lets others have their turn in
-   * between. Ends early when the session is gone.
+   * between. One that follows from the records is left out if something newer has been said on its topic meanwhile. Ends
+   * early when the session is gone.
+   * @param isNew false: the subscription stands, and they are sent as messages of now (MQTT 3.1.1, 3.3.1.3)
    */
-  async replay(messages: AsyncIterable<RetainedMessage>): Promise<void> {
+  async replay(messages: AsyncIterable<RetainedMessage>, isNew = true): Promise<void> {
     const { conn } = this.#client;
     const held = new Corked(conn);
+    const replay = { held, said: new Set<string>() };
+    this.#replays.add(replay);
     try {
-      for await (const { topic, payload, qos } of messages) {
+      for await (const { topic, payload, qos, derived } of messages) {
         if (!this.open) return;
-        if (!this.#outlet.mayReceive(this, { topic, payload, qos, retain: true, pushed: false })) continue;
-        held.add(this.#packet({ topic, payload, qos, retain: true }));
+        if (derived && replay.said.has(topic)) continue;
+        if (!this.#outlet.mayReceive(this, { topic, payload, qos, retain: isNew, pushed: false })) continue;
+        held.add(this.#packet({ topic, payload, qos, retain: isNew }));
         if (!held.isFull) continue;
         held.release();
         if (conn.writableNeedDrain) await roomIn(conn);
@@ -110,6 +130,7 @@ export class AedesSession implements Session {
       }
     } finally {
       held.release();
+      this.#replays.delete(replay);
     }
   }
 

@@ -1,17 +1,52 @@
 import type { Principal } from '../core/account.js';
+import type { Connections } from '../core/nodes/membership.js';
+import { type Peers, STANDING } from '../core/nodes/peers.js';
+import type { Whereabouts } from '../core/nodes/whereabouts.js';
 import type { Presence } from '../core/ports.js';
 import type { Session } from './plugin.js';
 
 const keyOf = ({ owner, keyId }: Pick<Principal, 'owner' | 'keyId'>): string => `${owner}/${keyId}`;
 
-/** The sessions that are open on this broker. */
-export class Sessions implements Presence {
+/** Who may hear what is told to an owner. */
+interface Listeners {
+  readonly sessions: Set<Session>;
+  /** The ids of the clients that messages are kept for, whether or not they are here. */
+  readonly standing: Set<string>;
+}
+
+/** A device may come with an owner key: it hears nothing of what is told to the owner. */
+const isOwner = ({ identity }: Session): boolean => identity.scope === 'owner' && identity.udid === undefined;
+
+/** The sessions that are open on this broker, and what other nodes say of theirs. */
+export class Sessions implements Presence, Connections {
+  readonly #facts: Peers['facts'];
+  readonly #whereabouts: Whereabouts;
   readonly #all = new Set<Session>();
   readonly #byDevice = new Map<string, Session>();
   /** Keys revoked since the start: a session may still be on its way in with one. */
   readonly #revoked = new Set<string>();
-  /** Owner -> the sessions that may be listening to what is told to this owner. */
-  readonly #listeners = new Map<string, Set<string>>();
+  /** Owner -> who may hear what is told to this owner. */
+  readonly #listeners = new Map<string, Listeners>();
+
+  constructor(facts: Peers['facts'], whereabouts: Whereabouts) {
+    this.#facts = facts;
+    this.#whereabouts = whereabouts;
+  }
+
+  /** Every session, in no order. */
+  all(): readonly Session[] {
+    return [...this.#all];
+  }
+
+  /** How many devices are here. */
+  get devices(): number {
+    return this.#byDevice.size;
+  }
+
+  /** How many owners have a session of their own here. */
+  get owners(): number {
+    return [...this.#listeners.values()].filter(({ sessions }) => sessions.size > 0).length;
+  }
 
   /** Takes in a session; called again when it has learnt its UDID. A second session with one UDID cuts the first. */
   enter(session: Session): void {
@@ -20,45 +55,59 @@ export class Sessions implements Presence {
       return;
     }
     this.#all.add(session);
-    this.#listen(session);
-    const { udid } = session.identity;
+    const { owner, udid } = session.identity;
+    if (isOwner(session))
+      this.#listen(owner, ({ sessions, standing }) => {
+        sessions.add(session);
+        // Who comes with a clean session gives up what was kept.
+        if (session.persistent) standing.add(session.clientId);
+        else standing.delete(session.clientId);
+      });
     if (udid === undefined) return;
     const older = this.#byDevice.get(udid);
+    if (older === session) return;
     this.#byDevice.set(udid, session);
-    if (older !== session) older?.close();
+    this.#whereabouts.came(udid, () => session.close());
+    older?.close();
   }
 
-  /** Forgets a session. False if another session of the same device has taken its place. */
+  /** Forgets a session. False if another session of the same device, on whichever node, has taken its place. */
   leave(session: Session): boolean {
     this.#all.delete(session);
-    this.#unlisten(session);
-    const { udid } = session.identity;
+    const { owner, udid } = session.identity;
+    if (isOwner(session)) this.#listen(owner, ({ sessions }) => sessions.delete(session));
     if (udid === undefined) return true;
     if (this.#byDevice.get(udid) !== session) return false;
-    return this.#byDevice.delete(udid);
+    this.#byDevice.delete(udid);
+    this.#whereabouts.left(udid);
+    return !this.#whereabouts.isElsewhere(udid);
   }
 
   isOnline(udid: string): boolean {
-    return this.#byDevice.has(udid);
+    return this.#byDevice.has(udid) || this.#whereabouts.isElsewhere(udid);
   }
 
   /** True if anybody may hear what is told to this owner, now or when they come back. */
   isHeard(owner: string): boolean {
-    return this.#listeners.has(owner);
+    return this.#listeners.has(owner) || this.#facts.elsewhere('owner', owner) !== undefined;
   }
 
-  #listen({ identity: { owner, scope }, clientId }: Session): void {
-    if (scope !== 'owner') return;
-    const listeners = this.#listeners.get(owner) ?? new Set();
-    this.#listeners.set(owner, listeners.add(clientId));
+  /** Messages are kept for this client of the owner's, who is not here now. */
+  expect(owner: string, clientId: string): void {
+    this.#listen(owner, ({ standing }) => standing.add(clientId));
   }
 
-  /** A session that the broker keeps messages for goes on listening while it is away. */
-  #unlisten({ identity: { owner }, clientId, persistent }: Session): void {
-    const listeners = this.#listeners.get(owner);
-    if (!listeners || persistent) return;
-    listeners.delete(clientId);
-    if (listeners.size === 0) this.#listeners.delete(owner);
+  #listen(owner: string, change: (listeners: Listeners) => void): void {
+    const listeners = this.#listeners.get(owner) ?? { sessions: new Set(), standing: new Set() };
+    change(listeners);
+    if (listeners.sessions.size + listeners.standing.size === 0) {
+      this.#listeners.delete(owner);
+      this.#facts.unset('owner', owner);
+      return;
+    }
+    this.#listeners.set(owner, listeners);
+    const value = listeners.standing.size > 0 ? STANDING : 1;
+    if (this.#facts.own('owner', owner) !== value) this.#facts.set('owner', owner, value);
   }
 
   /** Cuts every session opened with this key. */
@@ -67,6 +116,14 @@ export class Sessions implements Presence {
     this.#revoked.add(key);
     for (const session of this.#all) {
       if (keyOf(session.identity) === key) session.close();
+    }
+  }
+
+  async cutUnknown(keysOf: (owner: string) => Promise<ReadonlySet<string>>): Promise<void> {
+    for (const owner of new Set([...this.#all].map(({ identity }) => identity.owner))) {
+      const known = await keysOf(owner);
+      for (const session of this.#all)
+        if (session.identity.owner === owner && !known.has(session.identity.keyId)) session.close();
     }
   }
 

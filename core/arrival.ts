@@ -117,3 +117,24 @@ const DECISIVE = [
  */
 export const decidesAlike = (before: Device, after: Device): boolean =>
   DECISIVE.every((name) => before[name] === after[name]);
+
+const sameList = (a: readonly string[], b: readonly string[]): boolean =>
+  a === b || (a.length === b.length && a.every((item, i) => item === b[i]));
+
+const sameUpdate = (a: Update | undefined, b: Update | undefined): boolean => {
+  if (a === b) return true;
+  if (!a || !b) return false;
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof Update>;
+  return [...names].every((name) => a[name] === b[name]);
+};
+
+/**
+ * True if a decision that was taken on one record holds for the other, which may have been read anew: nothing that it
+ * rests on differs.
+ */
+export const sameGround = (before: Device, after: Device): boolean =>
+  before === after ||
+  (DECISIVE.every((name) => name === 'update' || before[name] === after[name]) &&
+    sameUpdate(before.update, after.update) &&
+    sameList(before.tags, after.tags) &&
+    sameList(before.declined, after.declined));

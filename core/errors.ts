@@ -38,11 +38,20 @@ export const ERROR_TEXTS = {
   image_too_large: 'The firmware is larger than the server accepts (http.maxUploadBytes).',
   field_invalid: 'A field is missing or has a value that is not allowed.',
   upload_invalid: 'The upload is not well-formed multipart/form-data with fields before files.',
+  // Backup and restore
+  backup_invalid: 'The file is damaged or is not a backup of Firmwire.',
+  backup_newer: 'The backup was made by a newer version of Firmwire.',
+  firmware_damaged: 'The bytes of a firmware are missing or are not what they were.',
+  store_not_empty: 'The store is not empty.',
+  store_restoring: 'A restore into this store has not ended; repeat it with firmwire restore --force.',
+  server_running: 'A server is running on this data folder; stop it first.',
   // Everywhere
   not_found: 'There is nothing at this address.',
   url_invalid: 'The address cannot be read.',
   body_invalid: 'The body cannot be read.',
   body_too_large: 'The body is larger than this address accepts.',
+  store_unavailable: 'The store cannot be reached; try again in a moment.',
+  store_emptied: 'The store has been emptied; whoever runs the server has to restore it.',
   draining: 'The server is shutting down; try again in a moment.',
   config_invalid: 'The configuration is not valid.',
   internal: 'Something went wrong on the server; its log says what.',
@@ -63,3 +72,7 @@ export class FirmwireError extends Error {
     super(message, options);
   }
 }
+
+/** True for a failure of the store that will pass: the same may be tried again. */
+export const isStoreFailure = (error: unknown): boolean =>
+  error instanceof FirmwireError && (error.code === 'store_unavailable' || error.code === 'store_emptied');

@@ -1,3 +1,5 @@
+import type { Lock } from './ports.js';
+
 const FREE: Promise<unknown> = Promise.resolve();
 
 /**
@@ -5,7 +7,7 @@ const FREE: Promise<unknown> = Promise.resolve();
  * each other. Its own few lines and no library, because it stands in the way of every push: a free lock costs one entry
  * in a map. Not re-entrant: an action that waits for its own key waits for ever.
  */
-export class KeyedLock {
+export class KeyedLock implements Lock {
   readonly #last = new Map<string, Promise<unknown>>();
 
   /** Resolves or rejects with the action's result; what it ends with does not concern those that wait. */

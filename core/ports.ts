@@ -10,7 +10,9 @@ import type { ApiKey, Owner } from './account.js';
 import type { Span } from './coverage.js';
 import type { Device } from './device.js';
 import type { Firmware } from './firmware.js';
+import type { NodeMessage } from './nodes/messages.js';
 import type { Token } from './token.js';
+import type { Consent } from './update.js';
 
 /** The time, and something to be done later. */
 export interface Clock {
@@ -125,7 +127,10 @@ export interface StagedBlob {
   discard(): Promise<void>;
 }
 
-/** Firmware bytes, named by their SHA-256. */
+/**
+ * Firmware bytes, named by their SHA-256. Where they lie on another machine, everything that needs it rejects with, or
+ * emits, FirmwireError `store_unavailable` while it is away; `remove` leaves them to `clean` then.
+ */
 export interface BlobStore {
   /**
    * Receives bytes without holding them all in memory.
@@ -154,6 +159,39 @@ export interface Outbox {
   toOwner(owner: string, topic: string, payload: string, retain: boolean): void;
 }
 
+/** Lets actions on one key happen one after the other, in whichever process of the server. Not re-entrant. */
+export interface Lock {
+  /** Resolves or rejects with the action's result. */
+  acquire<T>(key: string, action: () => Promise<T>): Promise<T>;
+}
+
+/** Of all nodes one, and at any time at most one, does what is to be done once. */
+export interface Lease {
+  /** True while it is this one. */
+  isHeld(): boolean;
+}
+
+/** What a node hears of the others. */
+export interface BusListener {
+  message(from: string, message: NodeMessage): void;
+  /** The bus was away and is back: messages of others and of this node may be lost. */
+  resumed(): void;
+}
+
+/** Messages between the nodes of one server: those of one node arrive in their order, or not at all. */
+export interface Bus {
+  /** This node's own id, new at each start. */
+  readonly node: string;
+  isUp(): boolean;
+  /** To all other nodes, or to one. Lost while the bus is away. */
+  send(message: NodeMessage, to?: string): void;
+  listen(listener: BusListener): void;
+  /** A number that does not shrink from one call to the next, on whichever node. Rejects while the bus is away. */
+  stamp(): Promise<number>;
+  /** True for one of all nodes that ask the same within a few seconds. Rejects while the bus is away. */
+  claim(what: string): Promise<boolean>;
+}
+
 /** Who is connected. */
 export interface Presence {
   isOnline(udid: string): boolean;
@@ -167,11 +205,82 @@ export interface Log {
   error(facts: object, message: string): void;
 }
 
+/** How a check-in came in. */
+export type Via = 'mqtt' | 'http';
+
+/**
+ * What becomes of one-time tokens: `issued`; `superseded` before it was used up, by a newer one; `redeemed`, once for each
+ * attempt; `completed`, one whole body has been handed over; `refused`, an attempt with it, or with what never was one.
+ */
+export type TokenOutcome = 'issued' | 'superseded' | 'redeemed' | 'completed' | 'refused';
+
+/**
+ * How an attempt to hand over a body ended: `completed` its token; `partial`, a range was handed over and more is missing;
+ * `broken`, the connection was lost or cut; `failed`, and it was the server's fault.
+ */
+export type DownloadOutcome = 'completed' | 'partial' | 'broken' | 'failed';
+
+/** Counts what happens, for whoever watches the server. Called on hot paths: returns at once and never throws. */
+export interface Telemetry {
+  checkedIn(via: Via): void;
+  /** A token was made for a device because of this consent. */
+  offered(consent: Consent): void;
+  token(outcome: TokenOutcome): void;
+  /** Bytes of a body were handed to the kernel. */
+  sent(bytes: number): void;
+  /** @param ms from the beginning of the attempt */
+  downloaded(outcome: DownloadOutcome, ms: number): void;
+  /** A connected device was told of news. @param ms since the news began, which is after its firmware was stored */
+  pushed(ms: number): void;
+}
+
+/** A retained message of an application, as it was sent. */
+export interface RetainedEntry {
+  readonly topic: string;
+  readonly payload: Buffer;
+  readonly qos: 0 | 1 | 2;
+}
+
+/** One record of a store, exactly as it is kept; the same on every storage. */
+export type StoreEntry =
+  | { readonly kind: 'device'; readonly value: Device }
+  | { readonly kind: 'token'; readonly value: Token }
+  | { readonly kind: 'retained'; readonly value: RetainedEntry }
+  | { readonly kind: 'firmware'; readonly value: Firmware }
+  | { readonly kind: 'key'; readonly value: ApiKey }
+  | { readonly kind: 'owner'; readonly value: Owner };
+
+/** All records of a store at once, for moving them elsewhere. Firmware bytes are the `BlobStore`'s. */
+export interface StoreArchive {
+  /** Names this store as long as it holds the same records; a restored store has the id of the one that was backed up. */
+  id(): Promise<string>;
+  /** True if there is not one record. */
+  isEmpty(): Promise<boolean>;
+  /**
+   * Every record, read as the caller goes on while others write: devices, tokens, retained messages, firmware, keys,
+   * owners. Each is whole, as it was at one moment. Of the owners that were there at the beginning nothing is missing
+   * that was there all the time; what is added or removed meanwhile may be there or not. What points to something is
+   * read before it, so that what it points to is there too, unless it was removed meanwhile. The same record may
+   * come twice; then the later one is newer.
+   */
+  export(): AsyncIterable<StoreEntry>;
+  /** Durable. Removes every record. From its beginning until an import has ended the store is half restored. */
+  clear(): Promise<void>;
+  /**
+   * Durable. Writes these records into the empty store and gives it this id. Until that has ended, by success, the
+   * store is half restored: whoever opens it for anything but a restore gets FirmwireError `store_restoring`. Of
+   * several open tokens of one device the newest is kept.
+   * @throws FirmwireError `store_not_empty`, and nothing is changed; whatever reading the entries throws
+   */
+  import(id: string, entries: AsyncIterable<StoreEntry>): Promise<void>;
+}
+
 /** The stores of one technology. */
 export interface Stores {
   readonly accounts: AccountStore;
   readonly devices: DeviceStore;
   readonly firmware: FirmwareStore;
   readonly tokens: TokenStore;
+  readonly archive: StoreArchive;
   close(): Promise<void>;
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Credentials, Identity, Plugin, Refusal } from '../broker/plugin.js';
 import { isOwnerId } from '../core/account.js';
+import { isStoreFailure } from '../core/errors.js';
 import type { Accounts } from '../core/services/accounts.js';
 import type { Registry } from '../core/services/registry.js';
 import { isUdid, readTopic } from '../core/topics.js';
@@ -13,6 +14,7 @@ const PENALTY_MS = 2000;
 const MAX_WAITING = 5000;
 
 const BAD_CREDENTIALS: Refusal = { refused: 4, reason: 'bad user name or password' };
+const STORE_AWAY: Refusal = { refused: 3, reason: 'the store cannot be reached' };
 const NOT_ADMITTED: Refusal = { refused: 5, reason: 'this device is not admitted' };
 
 /**
@@ -33,8 +35,12 @@ export class Authentication implements Plugin {
   }
 
   async authenticate(credentials: Credentials): Promise<Identity | Refusal> {
-    const word = await this.#judge(credentials);
-    if ('refused' in word) await this.#slowDown(credentials.username);
+    const word = await this.#judge(credentials).catch((error: unknown) => {
+      // Nothing was found out about this client: it may come again.
+      if (isStoreFailure(error)) return STORE_AWAY;
+      throw error;
+    });
+    if ('refused' in word && word !== STORE_AWAY) await this.#slowDown(credentials.username);
     return word;
   }
 

@@ -64,6 +64,7 @@ export class Availability implements Plugin {
     const wasCurrent = this.#sessions.leave(session);
     if (!conversation) return;
     this.#conversations.close(conversation);
+    this.#parts.log.debug({ udid: conversation.udid, wasCurrent }, 'a device left');
     if (wasCurrent) await this.#registry.seen(conversation.udid, 'checkout');
   }
 
@@ -76,6 +77,7 @@ export class Availability implements Plugin {
     const conversation = new Conversation(udid, (payloads) => say(session, udid, payloads), this.#parts);
     this.#open.set(session, conversation);
     this.#conversations.open(conversation);
+    this.#parts.log.debug({ udid, clientId: session.clientId }, 'a device arrived');
     await this.#registry.seen(udid);
     return conversation;
   }

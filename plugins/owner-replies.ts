@@ -1,4 +1,5 @@
 import type { Message, Plugin, Session } from '../broker/plugin.js';
+import { isStoreFailure } from '../core/errors.js';
 import { readReply } from '../core/notice.js';
 import type { Announcer } from '../core/services/announcer.js';
 import type { Consent } from '../core/services/consent.js';
@@ -18,7 +19,7 @@ export class OwnerReplies implements Plugin {
   }
 
   /** Stored before the owner's client gets its PUBACK: Aedes acknowledges before it publishes. */
-  publishing(session: Session, { topic, payload }: Message): Promise<void> | undefined {
+  publishing(session: Session, { topic, payload }: Message): Promise<unknown> | undefined {
     const meaning = readTopic(topic);
     return meaning.kind === 'reply' ? this.#take(session, meaning.nid, payload) : undefined;
   }
@@ -29,9 +30,15 @@ export class OwnerReplies implements Plugin {
     return meaning.kind === 'reply' ? this.#follow(meaning.nid) : undefined;
   }
 
-  async #take(session: Session, nid: string, payload: Buffer): Promise<void> {
+  async #take(session: Session, nid: string, payload: Buffer): Promise<unknown> {
     const answer = readReply(payload, nid);
-    if (answer && (await this.#consent.answer(session.identity.owner, nid, answer))) this.#answered.add(nid);
+    if (!answer) return;
+    try {
+      if (await this.#consent.answer(session.identity.owner, nid, answer)) this.#answered.add(nid);
+    } catch (error) {
+      if (isStoreFailure(error)) return 'unstored';
+      throw error;
+    }
   }
 
   async #follow(nid: string): Promise<void> {

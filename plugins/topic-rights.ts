@@ -1,4 +1,5 @@
 import type { Identity, Message, Plugin, Session, Verdict } from '../broker/plugin.js';
+import { isStoreFailure } from '../core/errors.js';
 import type { Registry } from '../core/services/registry.js';
 import { filterReaches, isUdid, readTopic, type TopicMeaning } from '../core/topics.js';
 
@@ -83,7 +84,13 @@ export class TopicRights implements Plugin {
   }
 
   async #bind(session: Session, udid: string): Promise<Verdict> {
-    if (!(await this.#registry.admit(session.identity.owner, udid))) return 'deny';
+    try {
+      if (!(await this.#registry.admit(session.identity.owner, udid))) return 'deny';
+    } catch (error) {
+      // A device does not try again after a refusal: without its connection it does.
+      if (isStoreFailure(error)) session.close();
+      throw error;
+    }
     session.bind(udid);
     return session.identity.udid === udid ? 'allow' : 'deny';
   }

@@ -9,8 +9,7 @@ import {
   sha256,
 } from '../account.js';
 import { FirmwireError } from '../errors.js';
-import { KeyedLock } from '../keyed-lock.js';
-import type { AccountStore, Clock } from '../ports.js';
+import type { AccountStore, Clock, Lock } from '../ports.js';
 
 /** What a new owner needs to begin; the keys are told this once. */
 export interface Credentials {
@@ -24,17 +23,21 @@ export class Accounts {
   readonly #store: AccountStore;
   readonly #clock: Clock;
   readonly #onRevoked: (owner: string, keyId: string) => void;
-  /** By owner: of two owner keys revoked at once one must stay. */
-  readonly #lock = new KeyedLock();
+  readonly #lock: Lock;
 
-  /** @param onRevoked called after a key is gone, so that the sessions opened with it can be ended */
+  /**
+   * @param lock of two owner keys revoked at once, on whichever nodes, one must stay
+   * @param onRevoked called after a key is gone, so that the sessions opened with it can be ended
+   */
   constructor(
     store: AccountStore,
     clock: Clock,
+    lock: Lock,
     onRevoked: (owner: string, keyId: string) => void = () => {},
   ) {
     this.#store = store;
     this.#clock = clock;
+    this.#lock = lock;
     this.#onRevoked = onRevoked;
   }
 
@@ -68,7 +71,7 @@ export class Accounts {
    * @throws FirmwireError `key_not_found`; `key_in_use` for the last owner key, without which nobody could come back
    */
   async revokeKey(owner: string, id: string): Promise<void> {
-    await this.#lock.acquire(owner, () => this.#revoke(owner, id));
+    await this.#lock.acquire(`keys:${owner}`, () => this.#revoke(owner, id));
     this.#onRevoked(owner, id);
   }
 

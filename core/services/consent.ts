@@ -23,13 +23,17 @@ export class Consent {
       const device = await this.#parts.records.ofOwner(owner, nid);
       if (device?.update?.state !== 'asked') return false;
       const now = this.#parts.clock.now();
+      // The lock is this node's alone: another may have taken an answer meanwhile.
+      let isTaken = false;
       const after = await this.#parts.records.change(nid, (known) => {
         const { update } = known;
+        isTaken = update?.state === 'asked';
         if (update?.state !== 'asked') return known;
         if (answer === 'approve') return { ...known, update: approved(update, 'approved', now) };
         if (answer === 'later') return { ...known, update: postponed(update, now + this.#parts.postponeMs) };
         return { ...decline(known, update.version), update: declined(update, now) };
       });
+      if (!isTaken) return false;
       await this.#parts.records.flushed();
       if (after?.update && answer === 'later') {
         this.#parts.feed.deviceEvent(after, 'postponed', { version: after.update.version });

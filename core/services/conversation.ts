@@ -2,7 +2,7 @@ import type { CheckIn } from '../checkin.js';
 import type { Device } from '../device.js';
 import type { Firmware } from '../firmware.js';
 import { okPayload, updatePayload } from '../payload.js';
-import type { Clock, Log } from '../ports.js';
+import type { Clock, Log, Telemetry } from '../ports.js';
 import type { Desk, Offer, Outcome, Teller } from './desk.js';
 import type { Registry } from './registry.js';
 import type { Transfers } from './transfers.js';
@@ -22,6 +22,7 @@ export interface ConversationParts {
   readonly transfers: Transfers;
   readonly clock: Clock;
   readonly timing: ConversationTiming;
+  readonly telemetry: Telemetry;
   readonly log: Log;
 }
 
@@ -40,11 +41,14 @@ export class Conversation implements Teller {
   readonly #transfers: Transfers;
   readonly #clock: Clock;
   readonly #timing: ConversationTiming;
+  readonly #telemetry: Telemetry;
   readonly #log: Log;
   #subscribed = false;
   #closed = false;
   /** A check-in came before the device could hear an answer. */
   #owesAnswer = false;
+  /** What it told in a check-in while the store was away: it may not tell it again for days. */
+  #unheard: CheckIn | undefined;
   #lastOffer: { firmware: string; at: number } | undefined;
   #cancelTimer: (() => void) | undefined;
   #settling = false;
@@ -57,6 +61,7 @@ export class Conversation implements Teller {
     this.#transfers = parts.transfers;
     this.#clock = parts.clock;
     this.#timing = parts.timing;
+    this.#telemetry = parts.telemetry;
     this.#log = parts.log;
   }
 
@@ -70,15 +75,26 @@ export class Conversation implements Teller {
 
   /** The device checked in; it gets one answer. */
   async checkedIn(facts: CheckIn): Promise<void> {
-    await this.#registry.hear(this.udid, facts);
+    this.#unheard = undefined;
+    await this.#owing(() => this.#hear(facts));
     if (!this.#subscribed) this.#owesAnswer = true;
     else await this.#answer();
   }
 
-  /** Something changed that may concern this device: tells it now if there is anything to tell. */
-  async reconsider(): Promise<Outcome | undefined> {
+  /** The store was away and is back: says now what could not be said. */
+  async resume(): Promise<void> {
+    if (this.#unheard) await this.#hear(this.#unheard);
+    if (this.#subscribed && this.#owesAnswer) await this.#answer();
+    else await this.reconsider();
+  }
+
+  /**
+   * Something changed that may concern this device: tells it now if there is anything to tell.
+   * @param since when that began, ms since the epoch: the time it takes to tell is measured from then; absent: it is not
+   */
+  async reconsider(since?: number): Promise<Outcome | undefined> {
     // While it settles, the check-in or the timer will find the same news within a moment.
-    const teller = this.#subscribed && !this.#settling ? this : undefined;
+    const teller = this.#subscribed && !this.#settling ? this.#teller(since) : undefined;
     const outcome = await this.#desk.consider(this.udid, teller);
     if (outcome?.again !== undefined && teller) this.#schedule(outcome.again - this.#clock.now());
     return outcome;
@@ -102,9 +118,26 @@ export class Conversation implements Teller {
   }
 
   async tell(device: Device, offer: Offer, firmware: Firmware): Promise<void> {
+    await this.#tell(device, offer, firmware);
+  }
+
+  /** This conversation; with a beginning, one that measures. */
+  #teller(since: number | undefined): Teller {
+    if (since === undefined) return this;
+    return {
+      heldBackUntil: (device, firmware) => this.heldBackUntil(device, firmware),
+      tell: async (device, offer, firmware) => {
+        const isTold = await this.#tell(device, offer, firmware);
+        if (isTold) this.#telemetry.pushed(this.#clock.now() - since);
+      },
+    };
+  }
+
+  async #tell(device: Device, offer: Offer, firmware: Firmware): Promise<boolean> {
     const update = updatePayload(device.udid, offer.version, offer.token);
     const isTold = await this.#send(device.autoUpdate ? [update] : [this.#unlocking(device), update]);
     if (isTold) this.#lastOffer = { firmware: firmware.id, at: this.#clock.now() };
+    return isTold;
   }
 
   /** A device built with auto update off obeys only after it has been told that it is on (wire.md 3). */
@@ -116,9 +149,32 @@ export class Conversation implements Teller {
     this.#settling = false;
     this.#owesAnswer = false;
     this.#cancelTimer?.();
-    const outcome = await this.reconsider();
+    const outcome = await this.#owing(async () => {
+      if (this.#unheard) await this.#hear(this.#unheard);
+      return this.reconsider();
+    });
     if (!outcome || outcome.offer) return;
     await this.#send([okPayload(outcome.device, this.#clock.now())]);
+  }
+
+  async #hear(facts: CheckIn): Promise<void> {
+    try {
+      await this.#registry.hear(this.udid, facts);
+      if (this.#unheard === facts) this.#unheard = undefined;
+    } catch (error) {
+      this.#unheard = facts;
+      throw error;
+    }
+  }
+
+  /** While the store is away the device cannot be answered; it is owed the answer then. */
+  async #owing<T>(step: () => Promise<T>): Promise<T> {
+    try {
+      return await step();
+    } catch (error) {
+      this.#owesAnswer = true;
+      throw error;
+    }
   }
 
   #schedule(ms: number): void {

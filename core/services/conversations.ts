@@ -17,6 +17,11 @@ export class Conversations {
     return this.#byDevice.delete(conversation.udid);
   }
 
+  /** All that are open now. */
+  all(): readonly Conversation[] {
+    return [...this.#byDevice.values()];
+  }
+
   get(udid: string): Conversation | undefined {
     return this.#byDevice.get(udid);
   }

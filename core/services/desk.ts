@@ -1,9 +1,10 @@
+import { sameGround } from '../arrival.js';
 import { candidatesFor, type Decision, decideUpdate, type Nothing, type OfferPolicy } from '../decide.js';
 import type { Device } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import type { Firmware } from '../firmware.js';
 import type { KeyedLock } from '../keyed-lock.js';
-import type { Clock, TokenStore } from '../ports.js';
+import type { Clock, Telemetry, TokenStore } from '../ports.js';
 import { newToken, TOKEN_LIFE_MS, tokenHash } from '../token.js';
 import {
   approved,
@@ -36,6 +37,14 @@ export interface Outcome {
   readonly again: number | undefined;
 }
 
+/** How often a decision is taken anew because somebody else changed the record meanwhile. */
+const MOST_TURNS = 10;
+
+/** The record is not any more what the decision was taken on. */
+class Overtaken extends Error {
+  override readonly name = 'Overtaken';
+}
+
 /** A way to tell a device about an update. */
 export interface Teller {
   /** Until when it must not be told (wire.md 3, "once, not twice"); undefined if it may be told now. */
@@ -61,7 +70,7 @@ export class Desk {
    * @returns undefined if there is no such device
    */
   consider(udid: string, teller?: Teller): Promise<Outcome | undefined> {
-    return this.#parts.lock.acquire(udid, async () => {
+    return this.#onFirmGround(udid, async () => {
       const device = await this.#parts.records.settled(udid);
       if (!device) return undefined;
       const decision = await this.#decide(device);
@@ -97,7 +106,7 @@ export class Desk {
     forced: boolean,
     params: Readonly<Record<string, string>>,
   ): Promise<Offer | undefined> {
-    return this.#parts.lock.acquire(udid, async () => {
+    return this.#onFirmGround(udid, async () => {
       const device = await this.#parts.records.settled(udid);
       if (!device) throw new FirmwireError('no_such_device');
       const all = await this.#parts.catalog.list(device.owner);
@@ -113,6 +122,22 @@ export class Desk {
       if (decision.kind === 'ask') await this.#ask(device, decision.firmware);
       if (!newest) throw new FirmwireError('UPDATE_NOT_FOUND');
       return undefined;
+    });
+  }
+
+  /**
+   * Takes a decision and carries it out. The lock holds for this process; whoever else changes the record meanwhile
+   * (a download, another node) makes the decision be taken anew.
+   */
+  #onFirmGround<T>(udid: string, action: () => Promise<T>): Promise<T> {
+    return this.#parts.lock.acquire(udid, async () => {
+      for (let turn = 1; ; turn++) {
+        try {
+          return await action();
+        } catch (error) {
+          if (!(error instanceof Overtaken) || turn === MOST_TURNS) throw error;
+        }
+      }
     });
   }
 
@@ -181,11 +206,13 @@ export class Desk {
       spans: [],
       completedAt: undefined,
     };
-    const after = await this.#parts.records.issue(issued, (known) => ({
-      ...known,
-      update: offered(known.update, firmware, known.version, consent, hash, now),
-    }));
-    return after && { version, token, consent };
+    const after = await this.#parts.records.issue(issued, (known) => {
+      if (!sameGround(device, known)) throw new Overtaken();
+      return { ...known, update: offered(known.update, firmware, known.version, consent, hash, now) };
+    });
+    if (!after) return undefined;
+    this.#parts.telemetry.offered(consent);
+    return { version, token, consent };
   }
 
   async #ask(device: Device, firmware: Firmware): Promise<Device> {
@@ -195,10 +222,10 @@ export class Desk {
     if (this.#parts.transfers.isActive(udid)) return device;
     if (update?.token !== undefined) await this.#parts.tokens.kill(udid);
     const now = this.#parts.clock.now();
-    const change = (known: Device) => ({
-      ...known,
-      update: asked(known.update, firmware, known.version, now),
-    });
+    const change = (known: Device) => {
+      if (!sameGround(device, known)) throw new Overtaken();
+      return { ...known, update: asked(known.update, firmware, known.version, now) };
+    };
     return (await this.#parts.records.change(udid, change)) ?? device;
   }
 
@@ -251,6 +278,7 @@ interface Parts {
   readonly tokens: TokenStore;
   readonly transfers: Transfers;
   readonly clock: Clock;
+  readonly telemetry: Telemetry;
   readonly policy: OfferPolicy;
   /** Keyed by UDID, shared with whoever else changes what a decision rests on. */
   readonly lock: KeyedLock;

@@ -3,7 +3,7 @@ import { cover, coversAll, type Span } from '../coverage.js';
 import type { Device } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import type { Firmware } from '../firmware.js';
-import type { Clock, TokenStore } from '../ports.js';
+import type { Clock, DownloadOutcome, Telemetry, TokenStore } from '../ports.js';
 import { isLive, isToken, type Token, tokenHash } from '../token.js';
 import { downloaded, downloading, handedOver, type Update } from '../update.js';
 import type { Catalog } from './catalog.js';
@@ -24,6 +24,7 @@ interface Parts {
   readonly feed: OwnerFeed;
   readonly transfers: Transfers;
   readonly clock: Clock;
+  readonly telemetry: Telemetry;
 }
 
 /** What a live token is for. */
@@ -50,10 +51,10 @@ export class Downloads {
   async find(token: string, freeSpace: number | undefined): Promise<Found> {
     const { tokens, catalog, clock } = this.#parts;
     const known = isToken(token) ? await tokens.get(tokenHash(token)) : undefined;
-    if (!known || !isLive(known, clock.now())) throw new FirmwireError('OTT_UPDATE_NOT_FOUND');
+    if (!known || !isLive(known, clock.now())) throw this.#refused();
     const firmware = await catalog.get(known.owner, known.firmware);
     // A firmware that was withdrawn or replaced is refused: never a mixture of old and new bytes.
-    if (firmware?.sha256 !== known.sha256) throw new FirmwireError('OTT_UPDATE_NOT_FOUND');
+    if (firmware?.sha256 !== known.sha256) throw this.#refused();
     if (freeSpace !== undefined && firmware.size > freeSpace) await this.#refuse(known, firmware, freeSpace);
     return { token: known, firmware, freeSpace };
   }
@@ -72,10 +73,16 @@ export class Downloads {
       freeSpace: freeSpace ?? device.freeSpace,
       update: ifAbout(device.update, token, (update) => downloading(update, clock.now())),
     }));
-    if (!begun) throw new FirmwireError('OTT_UPDATE_NOT_FOUND');
+    if (!begun) throw this.#refused();
+    this.#parts.telemetry.token('redeemed');
     const transfer: Transfer = { udid: token.udid, progress: 0, abort };
     transfers.begin(transfer);
     return new Delivery(this.#parts, begun, attempt, firmware, transfer);
+  }
+
+  #refused(): FirmwireError {
+    this.#parts.telemetry.token('refused');
+    return new FirmwireError('OTT_UPDATE_NOT_FOUND');
   }
 
   /** The owner is told, and the device's free space is remembered. */
@@ -88,6 +95,7 @@ export class Downloads {
       await records.change(token.udid, (device) => ({ ...device, freeSpace }));
       feed.deviceEvent(known, 'refused', { version: firmware.version, firmware: firmware.id, error });
     }
+    this.#parts.telemetry.token('refused');
     throw new FirmwireError('not_enough_space', `The image ${error}.`);
   }
 }
@@ -107,6 +115,7 @@ export class Delivery {
   readonly #attempt: string;
   readonly #transfer: Transfer;
   #completed = false;
+  readonly #begunAt: number;
   #stateToldAt: number;
 
   constructor(parts: Parts, token: Token, attempt: string, firmware: Firmware, transfer: Transfer) {
@@ -115,7 +124,13 @@ export class Delivery {
     this.#attempt = attempt;
     this.firmware = firmware;
     this.#transfer = transfer;
-    this.#stateToldAt = parts.clock.now();
+    this.#begunAt = parts.clock.now();
+    this.#stateToldAt = this.#begunAt;
+  }
+
+  /** The device that fetches it. */
+  get udid(): string {
+    return this.#token.udid;
   }
 
   /**
@@ -126,8 +141,8 @@ export class Delivery {
     const percent = Math.floor((bytes / this.#token.size) * 100);
     const step = percent - (percent % PROGRESS_STEP);
     if (step <= this.#transfer.progress) return undefined;
-    this.#transfer.progress = step;
-    const { feed, clock } = this.#parts;
+    const { feed, clock, transfers } = this.#parts;
+    transfers.advance(this.#transfer, step);
     const { owner, udid } = this.#token;
     feed.progress(owner, { udid, version: this.firmware.version, progress: step });
     if (clock.now() < this.#stateToldAt + STATE_EVERY_MS) return undefined;
@@ -146,9 +161,10 @@ export class Delivery {
    * @returns false if this attempt has lost, to a newer one or to the end of the token's life: cut the connection
    */
   async beforeLastPiece(span: Span): Promise<boolean> {
-    const { tokens, clock } = this.#parts;
+    const { tokens, clock, telemetry } = this.#parts;
     if (!coversAll(cover(this.#token.spans, span), this.#token.size)) return true;
     this.#completed = await tokens.complete(this.#token.hash, this.#attempt, span, clock.now());
+    if (this.#completed) telemetry.token('completed');
     return this.#completed;
   }
 
@@ -156,9 +172,11 @@ export class Delivery {
    * Ends the attempt.
    * @param left what of the body has left
    * @param whole true if the answer ended without a socket error
+   * @param failed true if it was the server that failed
    */
-  async end(left: Span, whole: boolean): Promise<void> {
-    const { tokens, records, transfers, clock } = this.#parts;
+  async end(left: Span, whole: boolean, failed = false): Promise<void> {
+    const { tokens, records, transfers, clock, telemetry } = this.#parts;
+    telemetry.downloaded(this.#outcome(whole, failed), clock.now() - this.#begunAt);
     try {
       if (!this.#completed) {
         await tokens.cover(this.#token.hash, this.#attempt, left, clock.now());
@@ -176,5 +194,10 @@ export class Delivery {
     } finally {
       transfers.end(this.#transfer);
     }
+  }
+
+  #outcome(whole: boolean, failed: boolean): DownloadOutcome {
+    if (!whole) return failed ? 'failed' : 'broken';
+    return this.#completed ? 'completed' : 'partial';
   }
 }

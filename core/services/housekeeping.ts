@@ -1,4 +1,5 @@
-import type { AccountStore, BlobStore, Clock, DeviceStore, Log, TokenStore } from '../ports.js';
+import type { Device } from '../device.js';
+import type { AccountStore, BlobStore, Clock, DeviceStore, Lease, Log, TokenStore } from '../ports.js';
 import type { Announcer } from './announcer.js';
 import type { Catalog } from './catalog.js';
 
@@ -29,9 +30,10 @@ export class Housekeeping {
     this.#cancel?.();
   }
 
-  /** Forgets tokens that expired and asks again where an owner wanted to be asked later. */
+  /** Forgets tokens that expired and asks again where an owner wanted to be asked later. One node does it for all. */
   async round(): Promise<void> {
-    const { tokens, devices, announcer, clock, log } = this.#parts;
+    const { tokens, devices, announcer, clock, log, lease } = this.#parts;
+    if (!lease.isHeld()) return;
     await tokens.sweep(clock.now(), ROUND);
     for (const { udid } of await devices.due(clock.now(), ROUND)) {
       await announcer
@@ -42,24 +44,28 @@ export class Housekeeping {
 
   /**
    * Removes bytes that nobody points to, after a crash. To be called before anything is published: bytes are kept
-   * a moment before the record that points to them.
+   * a moment before the record that points to them. Never rejects: such bytes do no harm.
    */
   async removeOrphans(): Promise<void> {
     const { blobs, catalog, log } = this.#parts;
-    const removed = await blobs.clean((sha256) => catalog.isUsed(sha256));
-    if (removed > 0) log.info({ removed }, 'removed firmware bytes that nothing points to');
+    try {
+      const removed = await blobs.clean((sha256) => catalog.isUsed(sha256));
+      if (removed > 0) log.info({ removed }, 'removed firmware bytes that nothing points to');
+    } catch (err) {
+      log.warn({ err }, 'firmware bytes that nothing points to stay for now');
+    }
   }
 
   /**
-   * Looks at every device, after a crash: transfers that were completed and not noted are noted, questions that were
+   * Looks at every device that this concerns, after a crash: transfers that were completed and not noted are noted, questions that were
    * not yet asked are asked, and those that became moot are closed.
    */
-  async recover(): Promise<void> {
+  async recover(concerns: (device: Device) => boolean = () => true): Promise<void> {
     const { accounts, announcer } = this.#parts;
     for await (const { id } of accounts.owners()) {
       await announcer.each(
         id,
-        () => !this.#stopped,
+        (device) => !this.#stopped && concerns(device),
         async ({ udid }) => {
           await announcer.reconsider(udid);
         },
@@ -75,6 +81,7 @@ interface Parts {
   readonly catalog: Catalog;
   readonly blobs: BlobStore;
   readonly announcer: Announcer;
+  readonly lease: Lease;
   readonly clock: Clock;
   readonly log: Log;
 }

@@ -4,9 +4,8 @@ import { FirmwireError } from '../errors.js';
 import { checkImageName, renderFiles } from '../files-body.js';
 import { type Firmware, type FirmwareFile, type Release, sameTarget } from '../firmware.js';
 import { IMAGE_HEAD_BYTES, inspectImage } from '../image.js';
-import type { KeyedLock } from '../keyed-lock.js';
 import { type Platform, readPlatform, takesFiles } from '../platform.js';
-import type { BlobStore, Clock, DeviceStore, StagedBlob } from '../ports.js';
+import type { BlobStore, Clock, DeviceStore, Lock, StagedBlob } from '../ports.js';
 import { sameVersion } from '../version.js';
 import type { Announced, Announcer } from './announcer.js';
 import type { Catalog } from './catalog.js';
@@ -163,6 +162,8 @@ export class Publisher {
   #store(firmware: Firmware, body: StagedBlob): Promise<{ stored: Firmware; created: boolean }> {
     const { catalog, lock } = this.#parts;
     return lock.acquire(BLOBS, async () => {
+      // Another node may have published just now.
+      catalog.forget(firmware.owner);
       const known = (await catalog.list(firmware.owner)).find(
         (other) => sameTarget(other, firmware) && sameVersion(other.version, firmware.version),
       );
@@ -183,5 +184,6 @@ interface Parts {
   readonly announcer: Announcer;
   readonly feed: OwnerFeed;
   readonly clock: Clock;
-  readonly lock: KeyedLock;
+  /** One for all nodes. */
+  readonly lock: Lock;
 }

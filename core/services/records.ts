@@ -1,5 +1,5 @@
 import type { Device } from '../device.js';
-import type { DeviceStore, TokenStore } from '../ports.js';
+import type { DeviceStore, Telemetry, TokenStore } from '../ports.js';
 import type { Token } from '../token.js';
 import { handedOver } from '../update.js';
 import type { OwnerFeed } from './owner-feed.js';
@@ -9,11 +9,13 @@ export class Records {
   readonly #store: DeviceStore;
   readonly #tokens: TokenStore;
   readonly #feed: OwnerFeed;
+  readonly #telemetry: Telemetry;
 
-  constructor(store: DeviceStore, tokens: TokenStore, feed: OwnerFeed) {
+  constructor(store: DeviceStore, tokens: TokenStore, feed: OwnerFeed, telemetry: Telemetry) {
     this.#store = store;
     this.#tokens = tokens;
     this.#feed = feed;
+    this.#telemetry = telemetry;
   }
 
   get(udid: string): Promise<Device | undefined> {
@@ -51,7 +53,11 @@ export class Records {
       before = device;
       return change(device);
     });
-    if (before && after && before !== after) await this.#feed.changed(before, after);
+    if (!after) return undefined;
+    this.#telemetry.token('issued');
+    // The record forgets a token that was used up.
+    if (before?.update?.token !== undefined) this.#telemetry.token('superseded');
+    if (before && before !== after) await this.#feed.changed(before, after);
     return after;
   }
 

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { arrived, decidesAlike, newDevice } from '../arrival.js';
 import type { CheckIn } from '../checkin.js';
 import { cleanAlias, type Device } from '../device.js';
-import { FirmwireError } from '../errors.js';
+import { FirmwireError, isStoreFailure } from '../errors.js';
 import { KeyedLock } from '../keyed-lock.js';
-import type { Clock, DeviceStore, Log, TokenStore } from '../ports.js';
+import { Recent } from '../nodes/recent.js';
+import type { Clock, DeviceStore, Lock, Log, Telemetry, TokenStore } from '../ports.js';
 import type { OwnerFeed } from './owner-feed.js';
 import type { Records } from './records.js';
 import type { Transfers } from './transfers.js';
@@ -22,10 +23,17 @@ export interface DevicePatch {
 /** How exact `lastSeen` is while a device only comes and goes, ms; a check-in is always noted. */
 const SEEN_EVERY_MS = 60_000;
 
+/** Devices whose going is remembered, for as long as they may turn up on another node. */
+const GONE = 20_000;
+
 /** Which devices there are, and whose they are. */
 export class Registry {
   readonly #parts: Parts;
   readonly #lock = new KeyedLock();
+  /** Devices that came or went while the store was away: their owners have not been told. */
+  readonly #untold = new Set<string>();
+  /** Devices of which this node has said that they went. */
+  readonly #gone = new Recent(GONE);
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -55,11 +63,20 @@ export class Registry {
    * @throws FirmwireError `admission_closed` for a new device while admission is closed
    */
   register(owner: string, facts: CheckIn): Promise<Arrival> {
+    this.#parts.telemetry.checkedIn('http');
     // A device that repeats itself while it waits for its first answer is still one device.
     return this.#lock.acquire(`${owner}/${facts.mac ?? facts.udid ?? ''}`, async () => {
+      const known = (await this.find(owner, facts)) ?? (await this.#admitOnce(owner, facts));
+      if ('created' in known) return { device: known.created, stored: Promise.resolve() };
+      return { device: known, ...(await this.#hear(known.udid, facts)) };
+    });
+  }
+
+  /** A device that repeats itself may have been let in by another node meanwhile. */
+  #admitOnce(owner: string, facts: CheckIn): Promise<Device | { created: Device }> {
+    return this.#parts.shared.acquire(`admit:${owner}/${facts.mac ?? facts.udid ?? ''}`, async () => {
       const known = await this.find(owner, facts);
-      if (known) return { device: known, ...(await this.#hear(known.udid, facts)) };
-      return { device: await this.#admitNew(owner, facts), stored: Promise.resolve() };
+      return known ?? { created: await this.#admitNew(owner, facts) };
     });
   }
 
@@ -72,17 +89,19 @@ export class Registry {
     return created;
   }
 
-  /** Takes in a check-in of a known device, and resolves once it is stored; undefined if it is no longer known. */
+  /** Takes in a check-in over MQTT, and resolves once it is stored; undefined if the device is no longer known. */
   async checkIn(udid: string, facts: CheckIn): Promise<Device | undefined> {
+    this.#parts.telemetry.checkedIn('mqtt');
     await this.#parts.records.settled(udid);
     return this.#note(udid, facts, false);
   }
 
   /**
-   * Takes in a check-in of a known device that waits for its answer. If nothing in it matters to any decision, as in
+   * Takes in a check-in over MQTT of a known device that waits for its answer. If nothing in it matters to any decision, as in
    * most, this resolves at once and the record follows within some ms; else as `checkIn` does.
    */
   async hear(udid: string, facts: CheckIn): Promise<void> {
+    this.#parts.telemetry.checkedIn('mqtt');
     const { stored } = await this.#hear(udid, facts);
     stored.catch((err: unknown) => this.#parts.log.error({ err, udid }, 'a check-in cannot be stored'));
   }
@@ -107,10 +126,27 @@ export class Registry {
     return device;
   }
 
-  /** Notes that a device came or went, and tells its owner. */
+  /** Notes that a device came or went, and tells its owner; see `catchUp` if the store is away. */
   async seen(udid: string, event?: 'checkout'): Promise<void> {
+    try {
+      await this.#seen(udid, event);
+    } catch (error) {
+      if (isStoreFailure(error)) this.#untold.add(udid);
+      throw error;
+    }
+  }
+
+  /** The store was away and is back: tells owners of the devices that came or went meanwhile, as they are now. */
+  async catchUp(isOnline: (udid: string) => boolean): Promise<void> {
+    const untold = [...this.#untold];
+    this.#untold.clear();
+    await Promise.all(untold.map((udid) => this.seen(udid, isOnline(udid) ? undefined : 'checkout')));
+  }
+
+  async #seen(udid: string, event?: 'checkout'): Promise<void> {
     const { records, feed, clock } = this.#parts;
     const now = clock.now();
+    if (event) this.#gone.add(udid);
     const known = await records.get(udid);
     // A device that comes and goes for each download would be written at every turn.
     const isFresh = known !== undefined && now - known.lastSeen < SEEN_EVERY_MS;
@@ -118,6 +154,16 @@ export class Registry {
     if (!device) return;
     if (isFresh) await feed.state(device);
     if (event) feed.deviceEvent(device, event);
+  }
+
+  /**
+   * A device has come to another node, or left it. What two nodes say of one device comes in no order: if this one has said
+   * that it went, its owner may have heard that last, so it says now what is true now.
+   */
+  async moved(udid: string): Promise<void> {
+    if (!this.#gone.has(udid)) return;
+    const device = await this.#parts.records.get(udid);
+    if (device) await this.#parts.feed.state(device);
   }
 
   /**
@@ -180,6 +226,9 @@ interface Parts {
   readonly feed: OwnerFeed;
   readonly transfers: Transfers;
   readonly clock: Clock;
+  /** One for all nodes. */
+  readonly shared: Lock;
+  readonly telemetry: Telemetry;
   readonly admission: Admission;
   readonly log: Log;
 }

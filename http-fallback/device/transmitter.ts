@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Span } from '../../core/coverage.js';
 import { FirmwireError } from '../../core/errors.js';
 import type { Firmware } from '../../core/firmware.js';
-import type { BlobStore, Log } from '../../core/ports.js';
+import type { BlobStore, Log, Telemetry } from '../../core/ports.js';
 import type { Delivery, Downloads } from '../../core/services/downloads.js';
 import { ConnectionLost, finish, heardOut, write, writeFirst } from './connection.js';
 import { type Pieces, piecesOf } from './pieces.js';
@@ -12,6 +12,7 @@ import { entityTag, type Selection, selectRange, wholeBody } from './range.js';
 export interface TransmitterParts {
   readonly downloads: Downloads;
   readonly blobs: BlobStore;
+  readonly telemetry: Telemetry;
   readonly log: Log;
   /** A transfer that does not move for so many ms is cut. */
   readonly idleMs: number;
@@ -38,15 +39,15 @@ export class Transmitter {
     const selection = select(request, reply, found.firmware);
     const delivery = await this.#parts.downloads.begin(found, cut);
     response.socket?.setTimeout(this.#parts.idleMs, cut);
-    const { pieces, first } = await this.#open(delivery, selection.span);
+    const { pieces, first } = await this.#open(request.id, delivery, selection.span);
     reply.hijack();
     response.writeHead(selection.partial ? 206 : 200, headersFor(found.firmware, selection));
-    await this.#send(response, delivery, selection.span, first, pieces);
+    await this.#send(request.id, response, delivery, selection.span, first, pieces);
     return reply;
   }
 
   /** The first piece, read before anything is promised: bytes that are gone are an honest failure, no broken download. */
-  async #open(delivery: Delivery, span: Span): Promise<{ pieces: Pieces; first: Buffer }> {
+  async #open(req: string, delivery: Delivery, span: Span): Promise<{ pieces: Pieces; first: Buffer }> {
     const { sha256, size, id } = delivery.firmware;
     let pieces: Pieces | undefined;
     try {
@@ -54,13 +55,15 @@ export class Transmitter {
       return { pieces, first: await pieces.next() };
     } catch (err) {
       pieces?.close();
-      this.#parts.log.error({ err, firmware: id }, 'firmware bytes cannot be read');
-      await delivery.end([0, 0], false);
-      throw new FirmwireError('internal');
+      this.#parts.log.error({ err, req, udid: delivery.udid, firmware: id }, 'firmware bytes cannot be read');
+      await delivery.end([0, 0], false, true);
+      const isAway = err instanceof FirmwireError && err.code === 'store_unavailable';
+      throw isAway ? err : new FirmwireError('internal');
     }
   }
 
   async #send(
+    req: string,
     response: ServerResponse,
     delivery: Delivery,
     span: Span,
@@ -68,8 +71,10 @@ export class Transmitter {
     pieces: Pieces,
   ): Promise<void> {
     const [start, end] = span;
+    const { telemetry, log } = this.#parts;
     let left = start;
     let whole = false;
+    let failed = false;
     try {
       let piece = first;
       while (left + piece.length < end) {
@@ -77,6 +82,7 @@ export class Transmitter {
         // While the kernel takes all at once there is nothing to wait for.
         if (leaving) await leaving;
         left += piece.length;
+        telemetry.sent(piece.length);
         const told = delivery.progress(left);
         if (told) await told;
         const next = pieces.next();
@@ -87,15 +93,19 @@ export class Transmitter {
         await finish(response, piece);
         left = end;
         whole = true;
+        telemetry.sent(piece.length);
       }
+      const facts = { req, udid: delivery.udid, firmware: delivery.firmware.id, left };
+      log.debug(facts, whole ? 'a download ended well' : 'a download was overtaken by a newer one');
     } catch (err) {
-      const facts = { err, firmware: delivery.firmware.id, left };
-      if (err instanceof ConnectionLost) this.#parts.log.debug(facts, 'a download broke off');
-      else this.#parts.log.error(facts, 'a download failed');
+      const facts = { err, req, udid: delivery.udid, firmware: delivery.firmware.id, left };
+      failed = !(err instanceof ConnectionLost);
+      if (failed) log.error(facts, 'a download failed');
+      else log.debug(facts, 'a download broke off');
     } finally {
       if (!whole) response.destroy(new ConnectionLost());
       pieces.close();
-      await delivery.end([start, left], whole);
+      await delivery.end([start, left], whole, failed);
     }
   }
 }

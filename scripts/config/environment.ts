@@ -12,6 +12,8 @@ function convert(text: string, type: SettingKey['type']): unknown {
       return trimmed === '' ? [] : trimmed.split(',').map((item) => item.trim());
     case 'number':
       return DECIMAL.test(trimmed) ? Number(trimmed) : text;
+    case 'boolean':
+      return trimmed === 'true' ? true : trimmed === 'false' ? false : text;
     case 'string':
       return text;
   }

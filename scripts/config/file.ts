@@ -21,12 +21,12 @@ async function readText(path: string, isOptional: boolean): Promise<string> {
 
 function parseYaml(path: string, text: string): unknown {
   try {
-    return parse(text);
+    return parse(text, { logLevel: 'error' });
   } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    // The lines that follow draw an arrow under the place; the first one says it all.
-    const [reason] = error.message.split('\n');
-    throw new FirmwireError('config_invalid', `${path}: ${reason}`, { cause: error });
+    // The lines that follow draw an arrow under the place, and the place may be a secret: no cause is kept.
+    const [line] = error instanceof YAMLParseError ? error.message.split('\n') : [];
+    const reason = line ?? 'has a * that points to nothing; put quotes around the value';
+    throw new FirmwireError('config_invalid', `${path}: ${reason}`);
   }
 }
 

@@ -8,7 +8,9 @@ export interface SettingKey {
   readonly path: string;
   /** The name in the environment: `FIRMWIRE_MQTT_PORT`. */
   readonly variable: string;
-  readonly type: 'string' | 'number' | 'list';
+  readonly type: 'string' | 'number' | 'boolean' | 'list';
+  /** Its value is shown to nobody. */
+  readonly secret: boolean;
   /** Ends the sentence "must be ...". */
   readonly rule: string;
 }
@@ -24,6 +26,7 @@ export const variableName = (path: string): string =>
 function typeOf(schema: TSchema): SettingKey['type'] {
   const type = 'type' in schema ? schema.type : 'string';
   if (type === 'array') return 'list';
+  if (type === 'boolean') return 'boolean';
   return type === 'number' || type === 'integer' ? 'number' : 'string';
 }
 
@@ -34,7 +37,7 @@ function* keysOf(properties: Readonly<Record<string, TSchema>>, prefix: string):
       yield* keysOf(schema.properties as Record<string, TSchema>, `${path}.`);
     } else {
       const rule = 'description' in schema ? String(schema.description) : 'valid';
-      yield { path, variable: variableName(path), type: typeOf(schema), rule };
+      yield { path, variable: variableName(path), type: typeOf(schema), secret: 'secret' in schema, rule };
     }
   }
 }

@@ -42,6 +42,37 @@ export const spanOrNone = (byDefault: number) =>
 export const text = (byDefault: string) =>
   Type.String({ default: byDefault, minLength: 1, description: 'a text that is not empty' });
 
+/** Text that may be empty, which means that there is none. */
+export const textOrNone = () => Type.String({ default: '', description: 'a text' });
+
+/** As `textOrNone`, and shown to nobody, not even in a message about the setting itself. */
+export const secret = () => Type.String({ default: '', description: 'a text', secret: true });
+
+/** As `text`, with a password in it perhaps: shown to nobody. */
+export const secretText = (byDefault: string) =>
+  Type.String({ default: byDefault, minLength: 1, description: 'a text that is not empty', secret: true });
+
+/** The beginning of names in an object store. */
+export const namePrefix = () =>
+  Type.String({
+    default: '',
+    pattern: '^(?!/)[!-~]*$',
+    description: 'a text without spaces that does not begin with a slash',
+  });
+
+/** The address of a server. A login does not belong into it, because it is shown in logs; a refused one is not shown. */
+export const addressOrNone = () =>
+  Type.String({
+    default: '',
+    pattern: '^(https?://[^\\s@?#]+)?$',
+    description: 'an address such as https://minio.example:9000 (without a login), or empty',
+    secret: true,
+  });
+
+/** Yes or no. */
+export const flag = (byDefault: boolean) =>
+  Type.Boolean({ default: byDefault, description: 'true or false' });
+
 /** One of a few words. */
 export const oneOf = <const Words extends string[]>(byDefault: Words[number], words: [...Words]) =>
   Type.Enum(words, { default: byDefault, description: `one of ${words.join(', ')}` });

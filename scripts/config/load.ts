@@ -35,7 +35,7 @@ function complaints(candidate: unknown, entries: ReadonlyMap<string, Entry>): st
     .filter(({ key }) => places.some((place) => place === key.path || place.startsWith(`${key.path}.`)))
     .map(
       ({ key, value, origin }) =>
-        `${key.path}: must be ${key.rule}, got ${JSON.stringify(value)} (from ${origin})`,
+        `${key.path}: must be ${key.rule}, got ${key.secret ? 'something else' : JSON.stringify(value)} (from ${origin})`,
     );
 }
 

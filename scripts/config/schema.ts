@@ -1,5 +1,19 @@
 import Type, { type Static } from 'typebox';
-import { oneOf, origins, port, span, spanOrNone, text, whole } from './kinds.js';
+import {
+  addressOrNone,
+  flag,
+  namePrefix,
+  oneOf,
+  origins,
+  port,
+  secret,
+  secretText,
+  span,
+  spanOrNone,
+  text,
+  textOrNone,
+  whole,
+} from './kinds.js';
 
 const GIB = 1_073_741_824;
 const HOURS_OF_A_YEAR = 8_760;
@@ -12,6 +26,15 @@ const group = <Properties extends Type.TProperties>(properties: Properties) =>
 /** Every setting, what it may be and its default. What each is for stands in config.yaml. */
 export const SettingsSchema = group({
   data: text('./data'),
+  storage: oneOf('embedded', ['embedded', 'redis']),
+  redis: group({
+    url: secretText('redis://127.0.0.1:6379'),
+    commandSeconds: span(1.5),
+    replicas: whole(0, 0, 16),
+  }),
+  nodes: group({
+    heartbeatSeconds: span(1),
+  }),
   mqtt: group({
     host: text('::'),
     port: port(1883),
@@ -32,6 +55,9 @@ export const SettingsSchema = group({
   log: group({
     level: oneOf('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
   }),
+  metrics: group({
+    token: textOrNone(),
+  }),
   devices: group({
     admission: oneOf('open', ['open', 'closed']),
   }),
@@ -47,6 +73,19 @@ export const SettingsSchema = group({
   downloads: group({
     idleSeconds: span(60),
     cacheBytes: whole(67_108_864, 0, 64 * GIB),
+  }),
+  firmware: group({
+    dir: textOrNone(),
+    s3: group({
+      bucket: textOrNone(),
+      endpoint: addressOrNone(),
+      region: text('us-east-1'),
+      prefix: namePrefix(),
+      accessKeyId: secret(),
+      secretAccessKey: secret(),
+      pathStyle: flag(true),
+      cacheBytes: whole(GIB, 0, 1024 * GIB),
+    }),
   }),
   throttle: group({
     subjectFailuresPerMinute: whole(30, 1, 1_000_000),
@@ -65,6 +104,6 @@ export const SettingsSchema = group({
 export type Settings = Static<typeof SettingsSchema>;
 
 /** Any part of the settings, at any depth. Lists are replaced as a whole. */
-export type DeepPartial<T> = T extends readonly unknown[] | string | number
+export type DeepPartial<T> = T extends readonly unknown[] | string | number | boolean
   ? T
   : { readonly [K in keyof T]?: DeepPartial<T[K]> };

@@ -1,5 +1,6 @@
 import { KeyedLock } from '../../core/keyed-lock.js';
-import type { BlobStore, Clock, Log, Outbox, Presence, Stores } from '../../core/ports.js';
+import { Errands } from '../../core/nodes/errands.js';
+import type { BlobStore, Clock, Log, Outbox, Presence, Stores, Telemetry } from '../../core/ports.js';
 import { Accounts } from '../../core/services/accounts.js';
 import { Announcer } from '../../core/services/announcer.js';
 import { Catalog } from '../../core/services/catalog.js';
@@ -16,6 +17,7 @@ import { Records } from '../../core/services/records.js';
 import { Registry } from '../../core/services/registry.js';
 import { Transfers } from '../../core/services/transfers.js';
 import type { Settings } from '../config/schema.js';
+import type { Nodes } from './nodes.js';
 
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;
@@ -28,42 +30,60 @@ export interface World {
   readonly outbox: Outbox;
   readonly presence: Presence;
   readonly clock: Clock;
+  readonly telemetry: Telemetry;
   readonly log: Log;
+  readonly nodes: Nodes;
   readonly onKeyRevoked: (owner: string, keyId: string) => void;
 }
 
 export type Domain = ReturnType<typeof buildDomain>;
 
 /** Builds the services of the domain, lowest first. */
-export function buildDomain({ settings, stores, blobs, outbox, presence, clock, log, onKeyRevoked }: World) {
+export function buildDomain(world: World) {
+  const { settings, stores, blobs, outbox, presence, clock, telemetry, log, onKeyRevoked } = world;
   const { devices, tokens } = stores;
+  const { peers, whereabouts, lock: shared, lease } = world.nodes;
   const policy = { maxAttempts: settings.offers.maxAttempts, retryMs: settings.offers.retrySeconds * SECOND };
   const timing = {
     settleMs: settings.offers.settleSeconds * SECOND,
     freshMs: settings.offers.freshSeconds * SECOND,
   };
   const lock = new KeyedLock();
-  const transfers = new Transfers();
+  const transfers = new Transfers(peers);
   const conversations = new Conversations();
-  const catalog = new Catalog(stores.firmware);
+  const catalog = new Catalog(stores.firmware, peers);
   const feed = new OwnerFeed({ outbox, catalog, presence, transfers, clock, policy });
-  const records = new Records(devices, tokens, feed);
+  const records = new Records(devices, tokens, feed, telemetry);
   const { admission } = settings.devices;
-  const registry = new Registry({ devices, tokens, records, feed, transfers, clock, admission, log });
-  const desk = new Desk({ catalog, records, tokens, transfers, clock, policy, lock });
+  const registry = new Registry({
+    devices,
+    tokens,
+    records,
+    feed,
+    transfers,
+    clock,
+    telemetry,
+    shared,
+    admission,
+    log,
+  });
+  const desk = new Desk({ catalog, records, tokens, transfers, clock, telemetry, policy, lock });
   const orders = new Orders({ catalog, records, tokens, transfers, clock, lock });
-  const announcer = new Announcer(devices, desk, conversations);
+  const look = (udid: string, since?: number) => announcer.reconsiderHere(udid, since);
+  const errands: Errands = new Errands(peers, clock, look);
+  const announcer: Announcer = new Announcer({ devices, desk, conversations, whereabouts, errands, clock });
   const postponeMs = settings.notices.postponeHours * HOUR;
-  const conversation: ConversationParts = { desk, registry, transfers, clock, timing, log };
+  const conversation: ConversationParts = { desk, registry, transfers, clock, timing, telemetry, log };
   return {
-    accounts: new Accounts(stores.accounts, clock, onKeyRevoked),
+    accounts: new Accounts(stores.accounts, clock, shared, onKeyRevoked),
     announcer,
     catalog,
     consent: new Consent({ records, feed, clock, lock, postponeMs }),
     conversation,
     conversations,
     desk,
-    downloads: new Downloads({ tokens, catalog, records, feed, transfers, clock }),
+    errands,
+    downloads: new Downloads({ tokens, catalog, records, feed, transfers, clock, telemetry }),
     feed,
     housekeeping: new Housekeeping({
       accounts: stores.accounts,
@@ -72,11 +92,12 @@ export function buildDomain({ settings, stores, blobs, outbox, presence, clock, 
       catalog,
       blobs,
       announcer,
+      lease,
       clock,
       log,
     }),
     orders,
-    publisher: new Publisher({ catalog, blobs, devices, orders, announcer, feed, clock, lock }),
+    publisher: new Publisher({ catalog, blobs, devices, orders, announcer, feed, clock, lock: shared }),
     records,
     registry,
     transfers,

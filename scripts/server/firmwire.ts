@@ -1,36 +1,42 @@
-import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import type { Aedes } from 'aedes';
-import type { FastifyInstance } from 'fastify';
 import { type Attached, attach } from '../../broker/attach.js';
-import { accept, MqttListener } from '../../broker/listener.js';
+import { MqttListener } from '../../broker/listener.js';
+import { redisMqtt } from '../../broker/nodes/redis-mqtt.js';
 import { BrokerOutbox } from '../../broker/outbox.js';
 import { FirmwireRetained } from '../../broker/retained-source.js';
 import { Sessions } from '../../broker/sessions.js';
-import { openBlobs } from '../../broker/storage/blobs.js';
-import { type EmbeddedStores, openEmbedded } from '../../broker/storage/embedded/index.js';
-import type { BlobStore, Log } from '../../core/ports.js';
+import { redisOptions } from '../../broker/storage/redis/url.js';
+import type { Log } from '../../core/ports.js';
 import type { Credentials } from '../../core/services/accounts.js';
-import { buildApp } from '../../http-fallback/app.js';
-import { Transmitter } from '../../http-fallback/device/transmitter.js';
-import { Throttle } from '../../http-fallback/throttle.js';
 import { Authentication } from '../../plugins/authentication.js';
 import { Availability } from '../../plugins/availability.js';
 import { inOrder } from '../../plugins/index.js';
 import { OncePerSession } from '../../plugins/once-per-session.js';
 import { OwnerReplies } from '../../plugins/owner-replies.js';
 import { TopicRights } from '../../plugins/topic-rights.js';
+import { readVersion } from '../cli/version.js';
 import type { Settings } from '../config/schema.js';
+import { appOf } from './app.js';
 import { closeBroker, createBroker } from './broker.js';
 import { buildDomain, type Domain } from './domain.js';
+import { openFirmwareBytes } from './firmware-bytes.js';
 import { ensureFirstOwner } from './first-owner.js';
+import { expectOwner, joinOthers } from './join.js';
 import { listenAnywhere } from './listen.js';
+import { Metrics } from './metrics.js';
+import { loneNode, redisNode } from './nodes.js';
+import { packetLimits } from './packet-limits.js';
+import { Running } from './running.js';
 import { endedBadly, removeRuntime, writeRuntime } from './state-files.js';
+import { openStores } from './stores.js';
 import { systemClock } from './system-clock.js';
 
 const SECOND = 1000;
+
+/** How long the sessions of one of several nodes may take to end. */
+const LAST_WORDS_MS = 2000;
 
 /** A running server. */
 export interface Firmwire {
@@ -58,11 +64,19 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     undo.length = 0;
   };
   try {
-    await mkdir(settings.data, { recursive: true, mode: 0o700 });
-    const stores = await openEmbedded(join(settings.data, 'store'));
+    const stores = await openStores(settings, log);
     undo.push(() => stores.close());
-    const blobs = await openBlobs(join(settings.data, 'firmware'), settings.downloads.cacheBytes, 0);
-    const broker = ownBroker ?? (await createBroker(settings, log));
+    const { link } = stores;
+    const redis = link && redisOptions(settings.redis.url);
+    const commandMs = settings.redis.commandSeconds * SECOND;
+    const nodes = redis
+      ? await redisNode(link, redis, settings.nodes.heartbeatSeconds * SECOND, systemClock, log)
+      : loneNode(systemClock, log);
+    undo.push(() => nodes.close());
+    const blobs = await openFirmwareBytes(settings, log);
+    const mqtt = redis && !ownBroker ? await redisMqtt(link, redis, commandMs, log) : undefined;
+    if (mqtt) undo.push(() => mqtt.close());
+    const broker = ownBroker ?? (await createBroker(settings, log, mqtt));
     let attached: Attached | undefined;
     undo.push(async () => {
       // The sessions are gone by now; what follows from that is still to be written.
@@ -71,10 +85,22 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     });
     if (!ownBroker) undo.push(() => closeBroker(broker));
 
-    const sessions = new Sessions();
+    const sessions = new Sessions(nodes.peers.facts, nodes.whereabouts);
     // On a broker of somebody's own, their program may listen without a session.
     const isHeard = (owner: string): boolean => ownBroker !== undefined || sessions.isHeard(owner);
     const outbox = new BrokerOutbox(broker, log, isHeard);
+    const metrics = new Metrics(
+      { version: readVersion(), storage: settings.storage, node: link ? nodes.id : broker.id },
+      {
+        connectedDevices: () => sessions.devices,
+        connectedOwners: () => sessions.owners,
+        mqttConnections: () => broker.connectedClients,
+        activeDownloads: () => domain.transfers.count,
+        outboxQueue: () => outbox.waiting,
+        storeIsOpen: () => (link?.state ?? 'open') === 'open',
+      },
+    );
+    undo.push(() => metrics.close());
     const domain = buildDomain({
       settings,
       stores,
@@ -82,21 +108,59 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
       outbox,
       presence: sessions,
       clock: systemClock,
+      telemetry: metrics,
       log,
-      onKeyRevoked: (owner, keyId) => sessions.cutKey(owner, keyId),
+      nodes,
+      onKeyRevoked: (owner, keyId) => {
+        sessions.cutKey(owner, keyId);
+        nodes.peers.tell({ kind: 'cut-key', owner, keyId });
+      },
     });
     attached = attach(broker, pluginsOf(settings, domain, sessions), {
       log,
       hookMs: settings.mqtt.hookSeconds * SECOND,
-      retained: new FirmwireRetained(stores.retained, stores.devices, domain.feed),
+      retained: new FirmwireRetained(stores.retained, stores.devices, domain.feed, () =>
+        domain.errands.heardByAll(),
+      ),
+      mayAcknowledge: () => (link?.state ?? 'open') === 'open' && (mqtt?.isReady() ?? true),
     });
-    const firstOwner = await ensureFirstOwner(settings.data, stores.accounts, domain.accounts);
-
+    // Owners on other nodes hear of the sessions that end with this one.
+    if (mqtt) {
+      undo.push(async () => {
+        // Aedes looks into Redis before it tells that a session has ended, and Redis may be away.
+        await Promise.race([attached?.empty(), delay(LAST_WORDS_MS, undefined, { ref: false })]);
+        await attached?.settled();
+        await outbox.close();
+      });
+    }
     const crashed = await endedBadly(settings.data);
-    if (crashed) await domain.housekeeping.removeOrphans();
-    const server = new Running(settings, domain);
+    const begin = async (): Promise<Credentials | undefined> => {
+      if (crashed) await domain.housekeeping.removeOrphans();
+      for (const client of (await mqtt?.persistentClients()) ?? []) expectOwner(sessions, client);
+      return ensureFirstOwner(settings.data, stores.accounts, domain.accounts, nodes.lock);
+    };
+    const firstOwner = link && link.state !== 'open' ? undefined : await begin();
+    const server = new Running({
+      clock: systemClock,
+      log,
+      drainMs: settings.shutdown.drainSeconds * SECOND,
+      transfers: domain.transfers,
+      sessions,
+      hasPeers: () => nodes.peers.count > 0,
+      random: Math.random,
+    });
     undo.push(() => domain.housekeeping.stop());
-    const app = await appOf(settings, { domain, stores, blobs, broker, sessions, log, server });
+    const app = await appOf(settings, {
+      domain,
+      nodes,
+      stores,
+      blobs,
+      broker,
+      sessions,
+      metrics,
+      log,
+      server,
+    });
     undo.push(() => app.close());
     const httpPort = await listenAnywhere(settings.http.host, async (host) => {
       await app.listen({ port: settings.http.port, host });
@@ -107,21 +171,23 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     const mqttPort = await listener?.listen(settings.mqtt.port, settings.mqtt.host);
 
     // Before the sessions end: nobody is left to hear that they did.
-    undo.push(() => outbox.close());
+    if (!mqtt) undo.push(() => outbox.close());
 
     await writeRuntime(settings.data, { pid: process.pid, mqttPort: mqttPort ?? 0, httpPort });
     undo.push(() => removeRuntime(settings.data));
     domain.housekeeping.start(settings.housekeeping.sweepSeconds * SECOND);
+    const retell = async (): Promise<void> => attached?.retell();
+    const canTell = async (): Promise<unknown> => mqtt?.ready();
+    if (link) joinOthers(link, { domain, nodes, sessions, clock: systemClock, log, begin, canTell, retell });
     server.state = 'open';
+    log.info({ mqttPort, httpPort, storage: settings.storage, version: readVersion(), crashed }, 'ready');
     if (crashed) domain.housekeeping.recover().catch((err: unknown) => log.error({ err }, 'recovery failed'));
-    return { mqttPort, httpPort, firstOwner, close: () => server.close(listener, unwind) };
+    return { mqttPort, httpPort, firstOwner, close: () => server.close(() => listener?.stop(), unwind) };
   } catch (error) {
     await unwind();
     throw error;
   }
 }
-
-const packetLimits = ({ mqtt }: Settings) => ({ first: mqtt.maxConnectBytes, later: mqtt.maxPacketBytes });
 
 function pluginsOf(settings: Settings, domain: Domain, sessions: Sessions) {
   const { accounts, announcer, consent, conversation, conversations, registry } = domain;
@@ -132,109 +198,4 @@ function pluginsOf(settings: Settings, domain: Domain, sessions: Sessions) {
     ownerReplies: new OwnerReplies(consent, announcer),
     oncePerSession: new OncePerSession(),
   });
-}
-
-interface AppWorld {
-  readonly domain: Domain;
-  readonly stores: EmbeddedStores;
-  readonly blobs: BlobStore;
-  readonly broker: Aedes;
-  readonly sessions: Sessions;
-  readonly log: Log;
-  readonly server: Running;
-}
-
-function appOf(
-  settings: Settings,
-  { domain, stores, blobs, broker, sessions, log, server }: AppWorld,
-): Promise<FastifyInstance> {
-  const {
-    accounts,
-    announcer,
-    catalog,
-    consent,
-    desk,
-    downloads,
-    feed,
-    orders,
-    publisher,
-    records,
-    registry,
-  } = domain;
-  const { http, throttle } = settings;
-  const requestMs = http.requestSeconds * SECOND;
-  return buildApp({
-    device: {
-      accounts,
-      registry,
-      records,
-      desk,
-      clock: systemClock,
-      transmitter: new Transmitter({
-        downloads,
-        blobs,
-        log,
-        idleMs: settings.downloads.idleSeconds * SECOND,
-      }),
-      throttle: new Throttle({
-        subjectFailures: throttle.subjectFailuresPerMinute,
-        addressFailures: throttle.addressFailuresPerMinute,
-      }),
-      requestMs,
-      log,
-    },
-    api: {
-      accounts,
-      devices: stores.devices,
-      records,
-      registry,
-      orders,
-      announcer,
-      feed,
-      catalog,
-      publisher,
-      consent,
-      maxUploadBytes: http.maxUploadBytes,
-      cutDevice: (udid) => sessions.cutDevice(udid),
-      requestMs,
-      log,
-    },
-    webSocket: {
-      accept: (conn) => accept(broker, conn, packetLimits(settings), log),
-      allowedOrigins: http.allowedOrigins,
-      maxPacketBytes: settings.mqtt.maxPacketBytes,
-    },
-    state: () => server.state,
-    log,
-    maxBodyBytes: http.maxBodyBytes,
-    requestMs,
-  });
-}
-
-/** The server's life: starting, open, draining, closed. */
-class Running {
-  state: 'starting' | 'open' | 'draining' = 'starting';
-  readonly #settings: Settings;
-  readonly #domain: Domain;
-  #closing: Promise<void> | undefined;
-
-  constructor(settings: Settings, domain: Domain) {
-    this.#settings = settings;
-    this.#domain = domain;
-  }
-
-  close(listener: MqttListener | undefined, unwind: () => Promise<void>): Promise<void> {
-    this.#closing ??= this.#drain(listener).then(unwind);
-    return this.#closing;
-  }
-
-  async #drain(listener: MqttListener | undefined): Promise<void> {
-    this.state = 'draining';
-    listener?.stop();
-    const patience = new AbortController();
-    const ms = this.#settings.shutdown.drainSeconds * SECOND;
-    const tooLong = delay(ms, undefined, { signal: patience.signal }).catch(() => {});
-    await Promise.race([this.#domain.transfers.idle(), tooLong]);
-    patience.abort();
-  }
 }

@@ -38,3 +38,21 @@ export const endedBadly = (data: string): Promise<boolean> =>
     () => true,
     () => false,
   );
+
+const storePath = (data: string): string => join(data, 'store.json');
+
+/** The id of the store in Redis that this node has worked with; undefined if it never has. */
+export async function readStoreId(data: string): Promise<string | undefined> {
+  const text = await readFile(storePath(data), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  const { id } = JSON.parse(text) as { id?: unknown };
+  if (typeof id !== 'string') throw new Error(`${storePath(data)} is damaged: it names no store.`);
+  return id;
+}
+
+/** Durable. */
+export const writeStoreId = (data: string, id: string): Promise<void> =>
+  replace(storePath(data), `${JSON.stringify({ id })}\n`, 0o644);

@@ -62,8 +62,10 @@ describe('the outbox', () => {
       outbox.toOwner(OWNER, '/o/event', text, false);
     }
     expect(outbox.backlog(OWNER)).to.equal(MANY + 1);
+    outbox.toOwner(OTHER_OWNER, '/p', 'x', false);
+    expect(outbox.waiting, 'for all owners').to.equal(MANY + 2);
     await outbox.drained();
-    expect(outbox.backlog(OWNER)).to.equal(0);
+    expect([outbox.backlog(OWNER), outbox.waiting]).to.deep.equal([0, 0]);
     outbox.toOwner(OWNER, '/o/fence', 'fence', false);
     await reader.message('/o/fence');
     expect(texts(reader, '/o/state')).to.deep.equal([numbers.at(-1)]);

@@ -148,6 +148,26 @@ describe('the replay of retained messages', () => {
     expect(replaying.read).to.deep.equal(topics(1000).filter((topic) => !topic.endsWith('7')));
   });
 
+  it('never puts what was read before behind what is said now, and leaves it out if it would come later', async () => {
+    const replaying = new Replaying(async () => {});
+    const { session, conn } = replaying;
+    const message = { payload: Buffer.alloc(10), qos: 0, derived: true } as const;
+    const messages = async function* (): AsyncIterable<RetainedMessage> {
+      yield { ...message, topic: '/held' };
+      for (const topic of ['/held', '/to come', '/kept by an application']) {
+        session.forwards(topic);
+        await session.send(topic, 'news', 0);
+      }
+      yield { ...message, topic: '/to come' };
+      yield { topic: '/kept by an application', payload: message.payload, qos: 0 };
+    };
+    await session.replay(messages());
+    session.forwards('/later');
+    await new Promise<void>((resolve) => conn.end(resolve));
+    const last = '/kept by an application';
+    expect(replaying.read).to.deep.equal(['/held', '/held', '/to come', last, last]);
+  });
+
   it('ends when the session is cut while it reads nothing, and lets go of the source', async () => {
     const replaying = new Replaying(() => gate().opened);
     const done = replaying.session.replay(replaying.messages());

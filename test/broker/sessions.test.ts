@@ -1,36 +1,15 @@
 import { expect } from 'chai';
-import type { Identity, Session } from '../../broker/plugin.js';
-import { Sessions } from '../../broker/sessions.js';
-import { anOwner } from '../support/broker-bench.js';
+import type { Sessions } from '../../broker/sessions.js';
+import { aSession } from '../support/a-session.js';
 import { OTHER_OWNER, OTHER_UDID, OWNER, UDID } from '../support/builders.js';
+import { loneSessions } from '../support/lone.js';
 
-interface Fake extends Session {
-  isCut: boolean;
-}
-
-let count = 0;
-const aSession = (change: Partial<Identity> = {}, persistent = false): Fake => {
-  const session: Fake = {
-    clientId: `client-${++count}`,
-    identity: anOwner(change),
-    persistent,
-    open: true,
-    isCut: false,
-    grantedQos: () => undefined,
-    bind: () => {},
-    send: async () => {},
-    close: () => {
-      session.isCut = true;
-    },
-  };
-  return session;
-};
 const aDeviceSession = (udid = UDID) => aSession({ scope: 'device', udid });
 
 describe('sessions', () => {
   let sessions: Sessions;
   beforeEach(() => {
-    sessions = new Sessions();
+    sessions = loneSessions();
   });
 
   it('a second session with the same UDID cuts the first, and the device stays online', () => {
@@ -58,6 +37,16 @@ describe('sessions', () => {
     for (const session of [late, other]) sessions.enter(session);
     expect([late.isCut, other.isCut]).to.deep.equal([true, false]);
     expect(sessions.isOnline(UDID)).to.equal(false);
+  });
+
+  it('counts devices, and owners by their own sessions', () => {
+    const [device, other] = [aDeviceSession(), aDeviceSession(OTHER_UDID)];
+    const owners = [aSession(), aSession(), aSession({ owner: OTHER_OWNER })];
+    for (const session of [device, other, ...owners]) sessions.enter(session);
+    expect([sessions.devices, sessions.owners, sessions.all().length]).to.deep.equal([2, 2, 5]);
+    for (const session of [other, ...owners.slice(1)]) sessions.leave(session);
+    expect([sessions.devices, sessions.owners]).to.deep.equal([1, 1]);
+    expect(sessions.all()).to.have.members([device, owners[0]]);
   });
 
   it('cuts the session of a device', () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { arrived, decidesAlike } from '../../core/arrival.js';
+import { arrived, decidesAlike, sameGround } from '../../core/arrival.js';
 import type { CheckIn } from '../../core/checkin.js';
 import type { Device } from '../../core/device.js';
 import { asked } from '../../core/update.js';
@@ -59,6 +59,45 @@ describe('two records of a device, before and after a check-in', () => {
     const device = aDevice({ update: asked(undefined, aFirmware(), '1.0.0', NOW) });
     const once = arrived(device, aCheckIn(), NOW);
     expect(decidesAlike(once, arrived(once, aCheckIn({ rssi: '-70' }), NOW + 1))).to.equal(true);
+  });
+});
+
+describe('two records of a device, of which a decision was taken on one', () => {
+  /** What no check-in changes, and yet decides. */
+  const ALSO: readonly (keyof Device)[] = ['tags', 'declined'];
+
+  for (const name of names) {
+    const [kind, value] = MEMBERS[name];
+    const holds = kind !== 'decisive' && !ALSO.includes(name);
+    it(`that differ in ${name} are ${holds ? '' : 'not '}the same ground`, () => {
+      const changed = { ...aDevice(), [name]: value };
+      expect(sameGround(aDevice(), changed)).to.equal(holds);
+      expect(sameGround(changed, aDevice())).to.equal(holds);
+    });
+  }
+
+  it('are the same ground when one was read anew', () => {
+    const update = asked(undefined, aFirmware(), '1.0.0', NOW);
+    const device = aDevice({ update, tags: ['a', 'b'], declined: ['1.0.9', '1.0.8'] });
+    expect(sameGround(device, structuredClone(device))).to.equal(true);
+  });
+
+  it('are not when the update, the tags or the declined versions differ in anything', () => {
+    const update = asked(undefined, aFirmware(), '1.0.0', NOW);
+    const device = aDevice({ update, tags: ['a', 'b'], declined: ['1.0.9', '1.0.8'] });
+    for (const change of [
+      { update: { ...update, state: 'approved' as const } },
+      { update: { ...update, token: 'new' } },
+      { update: { ...update, postponedUntil: NOW } },
+      { tags: ['b', 'a'] },
+      { tags: ['a'] },
+      { tags: ['a', 'b', 'c'] },
+      { declined: ['1.0.9'] },
+      { declined: ['1.0.9', '1.0.7'] },
+    ]) {
+      expect(sameGround(device, { ...device, ...change })).to.equal(false);
+      expect(sameGround({ ...device, ...change }, device)).to.equal(false);
+    }
   });
 });
 

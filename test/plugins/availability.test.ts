@@ -1,11 +1,12 @@
 import { expect } from 'chai';
 import type { Identity, Session } from '../../broker/plugin.js';
-import { Sessions } from '../../broker/sessions.js';
+import type { Sessions } from '../../broker/sessions.js';
 import { deviceTopic, statusTopic } from '../../core/topics.js';
 import { Availability } from '../../plugins/availability.js';
 import { anOwner } from '../support/broker-bench.js';
 import { aCheckInBody, OWNER, UDID } from '../support/builders.js';
 import { World, words } from '../support/domain.js';
+import { loneSessions } from '../support/lone.js';
 
 const SETTLE = 1500;
 const TOPIC = deviceTopic(OWNER, UDID);
@@ -23,7 +24,7 @@ describe('availability', () => {
   let sessions: Sessions;
   let plugin: Availability;
   beforeEach(async () => {
-    sessions = new Sessions();
+    sessions = loneSessions();
     world = await World.open({ presence: sessions });
     const { conversations, announcer, conversation } = world.domain;
     plugin = new Availability(sessions, conversations, announcer, conversation);

@@ -52,6 +52,7 @@ export interface BenchOptions {
   readonly limits?: { first: number; later: number };
   /** A broker built by the test. */
   readonly broker?: Aedes;
+  readonly mayAcknowledge?: () => boolean;
 }
 
 /** A real broker under the law of some plugins, reached over pairs of streams. */
@@ -64,13 +65,14 @@ export class Bench {
   private constructor(
     readonly broker: Aedes,
     readonly log: CollectingLog,
-    { plugins = [permissive()], retained = new MemoryRetained(), limits }: BenchOptions,
+    { plugins = [permissive()], retained = new MemoryRetained(), limits, mayAcknowledge }: BenchOptions,
   ) {
     this.retained = retained;
     this.#limits = limits ?? { first: 1024, later: 65_536 };
     broker.on('clientError', (client, err) => log.debug({ err, clientId: client.id }, 'a session failed'));
     broker.on('connectionError', (_client, err) => log.debug({ err }, 'a connection failed'));
-    this.attached = attach(broker, plugins, { log, hookMs: HOOK_MS, retained });
+    const acknowledging = mayAcknowledge && { mayAcknowledge };
+    this.attached = attach(broker, plugins, { log, hookMs: HOOK_MS, retained, ...acknowledging });
   }
 
   static async open(options: BenchOptions = {}): Promise<Bench> {

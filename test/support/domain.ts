@@ -13,8 +13,10 @@ import type { Published, PublishFields } from '../../core/services/publisher.js'
 import { loadSettings } from '../../scripts/config/load.js';
 import type { DeepPartial, Settings } from '../../scripts/config/schema.js';
 import { buildDomain, type Domain } from '../../scripts/server/domain.js';
+import { loneNode, type Nodes } from '../../scripts/server/nodes.js';
 import { aDevice, OWNER, UDID } from './builders.js';
 import { CollectingLog } from './collecting-log.js';
+import { CountingTelemetry } from './counting-telemetry.js';
 import { FakeClock } from './fake-clock.js';
 
 /** One message to an owner. */
@@ -30,6 +32,16 @@ export interface WorldOptions {
   /** Stands between the services and the stores. */
   readonly wrap?: (stores: EmbeddedStores) => EmbeddedStores;
   readonly presence?: Presence;
+  /** One of several nodes: what ties it to the others, their time, and the folder that all share. */
+  readonly joined?: Joined;
+}
+
+/** What the worlds of several nodes have in common; see two-nodes.ts. */
+export interface Joined {
+  readonly dir: string;
+  readonly clock: FakeClock;
+  readonly nodes: Nodes;
+  readonly revoked: (owner: string, keyId: string) => void;
 }
 
 /** The bytes of an ESP8266 image of this size, different for every mark. */
@@ -37,8 +49,9 @@ export const anImage = (size = 1000, mark = 0): Buffer => Buffer.alloc(size, mar
 
 /** The services as scripts/server/domain.ts builds them, on the embedded store, with time that a test moves. */
 export class World {
-  readonly clock: FakeClock = new FakeClock();
+  readonly clock: FakeClock;
   readonly log: CollectingLog = new CollectingLog();
+  readonly telemetry: CountingTelemetry = new CountingTelemetry();
   /** Everything owners were told, oldest first. */
   readonly told: Told[] = [];
   readonly revoked: string[] = [];
@@ -50,7 +63,9 @@ export class World {
     readonly stores: EmbeddedStores,
     readonly blobs: BlobStore,
     presence: Presence,
+    joined: Joined | undefined,
   ) {
+    this.clock = joined?.clock ?? new FakeClock();
     this.domain = buildDomain({
       settings,
       stores,
@@ -62,23 +77,29 @@ export class World {
       },
       presence,
       clock: this.clock,
+      telemetry: this.telemetry,
       log: this.log,
-      onKeyRevoked: (_owner, keyId) => this.revoked.push(keyId),
+      nodes: joined?.nodes ?? loneNode(this.clock, this.log),
+      onKeyRevoked: (owner, keyId) => {
+        this.revoked.push(keyId);
+        joined?.revoked(owner, keyId);
+      },
     });
   }
 
   static async open(options: WorldOptions = {}): Promise<World> {
     const settings = await loadSettings({ file: false, env: {}, overrides: options.settings ?? {} });
-    const dir = await mkdtemp(join(tmpdir(), 'firmwire-world-'));
+    const dir = options.joined?.dir ?? (await mkdtemp(join(tmpdir(), 'firmwire-world-')));
     const stores = await openEmbedded(join(dir, 'store'));
     const blobs = await openBlobs(join(dir, 'firmware'), settings.downloads.cacheBytes);
     const wrapped = options.wrap?.(stores) ?? stores;
-    return new World(settings, dir, wrapped, blobs, options.presence ?? { isOnline: () => false });
+    const presence = options.presence ?? { isOnline: () => false };
+    return new World(settings, dir, wrapped, blobs, presence, options.joined);
   }
 
   async close(): Promise<void> {
     await this.stores.close();
-    await rm(this.dir, { recursive: true });
+    await rm(this.dir, { recursive: true, force: true });
   }
 
   /** Puts a device into the store as it is. */

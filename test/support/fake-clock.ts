@@ -26,6 +26,11 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
+  /** Time passes while the process stands still: what has fallen due is called late, at the next `advance`. */
+  sleep(ms: number): void {
+    this.#now += ms;
+  }
+
   /** Lets time pass; what falls due is called at its time, in order. What that sets going is not awaited. */
   advance(ms: number): void {
     const end = this.#now + ms;

@@ -7,15 +7,18 @@ import type { Duplex } from 'node:stream';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { openBlobs } from '../../broker/storage/blobs.js';
 import { openEmbedded } from '../../broker/storage/embedded/index.js';
-import type { Clock, Log, Stores, TokenStore } from '../../core/ports.js';
+import type { BlobStore, Clock, Log, Stores, TokenStore } from '../../core/ports.js';
 import type { Credentials } from '../../core/services/accounts.js';
 import { buildApp } from '../../http-fallback/app.js';
 import { Transmitter } from '../../http-fallback/device/transmitter.js';
+import type { NotReady } from '../../http-fallback/operations.js';
 import { Throttle } from '../../http-fallback/throttle.js';
 import { loadSettings } from '../../scripts/config/load.js';
 import type { DeepPartial, Settings } from '../../scripts/config/schema.js';
 import { buildDomain, type Domain } from '../../scripts/server/domain.js';
+import { loneNode } from '../../scripts/server/nodes.js';
 import { aCheckInBody, NOW } from './builders.js';
+import { CountingTelemetry } from './counting-telemetry.js';
 import { type Part, upload } from './multipart.js';
 
 const SECOND = 1000;
@@ -26,6 +29,7 @@ export interface HttpAppOptions {
   readonly requestMs?: number;
   readonly idleMs?: number;
   readonly wrapTokens?: (tokens: TokenStore) => TokenStore;
+  readonly wrapBlobs?: (blobs: BlobStore) => BlobStore;
 }
 
 /** The HTTP side as scripts/server/firmwire.ts builds it: real domain, real store, nothing listening to MQTT. */
@@ -37,6 +41,11 @@ export interface HttpApp {
   /** What `Clock.now` says; to be moved at will. */
   readonly clock: Clock & { time: number };
   state: 'starting' | 'open' | 'draining';
+  /** What `/ready` says; undefined: what follows from `state`. */
+  readiness: 'ready' | NotReady | undefined;
+  readonly telemetry: CountingTelemetry;
+  /** Every answer that was counted. */
+  readonly answered: [method: string, route: string, status: number, ms: number][];
   /** One line of JSON for each call of the log. */
   readonly logs: string[];
   /** What was published to owners: the parsed payloads of `rtm/events`. */
@@ -71,12 +80,14 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
   const data = await mkdtemp(join(tmpdir(), 'firmwire-http-'));
   const opened = await openEmbedded(join(data, 'store'));
   const stores = { ...opened, tokens: options.wrapTokens?.(opened.tokens) ?? opened.tokens };
-  const blobs = await openBlobs(join(data, 'firmware'), settings.downloads.cacheBytes);
+  const files = await openBlobs(join(data, 'firmware'), settings.downloads.cacheBytes);
+  const blobs = options.wrapBlobs?.(files) ?? files;
   const logs: string[] = [];
   const events: Record<string, unknown>[] = [];
   const streams: Duplex[] = [];
   const cut: string[] = [];
   const log = collectingLog(logs);
+  const telemetry = new CountingTelemetry();
   const clock = { time: NOW, now: () => clock.time, after: () => () => {} };
   const domain = buildDomain({
     settings,
@@ -91,7 +102,9 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
     },
     presence: { isOnline: () => false },
     clock,
+    telemetry,
     log,
+    nodes: loneNode(clock, log),
     onKeyRevoked: (_owner, keyId) => cut.push(keyId),
   });
   const { downloads } = domain;
@@ -103,7 +116,7 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
       requestMs,
       clock,
       log,
-      transmitter: new Transmitter({ downloads, blobs, log, idleMs }),
+      transmitter: new Transmitter({ downloads, blobs, telemetry, log, idleMs }),
       throttle: new Throttle({
         subjectFailures: settings.throttle.subjectFailuresPerMinute,
         addressFailures: settings.throttle.addressFailuresPerMinute,
@@ -122,7 +135,13 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
       allowedOrigins: settings.http.allowedOrigins,
       maxPacketBytes: settings.mqtt.maxPacketBytes,
     },
-    state: () => running.state,
+    operations: {
+      state: () => running.state,
+      readiness: () => running.readiness ?? (running.state === 'open' ? 'ready' : running.state),
+      metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'firmwire_info 1\n' },
+      metricsToken: settings.metrics.token,
+    },
+    meter: { answered: (...answer) => running.answered.push(answer) },
     log,
     maxBodyBytes: settings.http.maxBodyBytes,
     requestMs,
@@ -139,6 +158,9 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
     credentials: await domain.accounts.createOwner('owner'),
     clock,
     state: 'open',
+    readiness: undefined,
+    telemetry,
+    answered: [],
     logs,
     events,
     streams,

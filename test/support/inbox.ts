@@ -1,5 +1,5 @@
 /** How long a test waits for something that must come, ms. */
-const PATIENCE_MS = 6000;
+const PATIENCE_MS = 15_000;
 
 interface Waiter<T> {
   readonly wants: (item: T) => boolean;

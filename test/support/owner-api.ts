@@ -58,14 +58,17 @@ export class OwnerApi {
 
   /** Withdraws every firmware and forgets every device. */
   async clear(): Promise<void> {
-    for (const [kind, id] of [
-      ['firmware', 'id'],
-      ['devices', 'udid'],
+    for (const [kind, id, query] of [
+      ['firmware', 'id', ''],
+      ['devices', 'udid', '?limit=1000'],
     ] as const) {
-      for (const item of listAt((await this.call('GET', `/${kind}`)).body, kind)) {
-        const { status, body } = await this.call('DELETE', `/${kind}/${textAt(item, id)}`);
-        if (status !== 204) throw new Error(`DELETE ${kind}: ${status} ${JSON.stringify(body)}`);
-      }
+      const items = listAt((await this.call('GET', `/${kind}${query}`)).body, kind);
+      await Promise.all(
+        items.map(async (item) => {
+          const { status, body } = await this.call('DELETE', `/${kind}/${textAt(item, id)}`);
+          if (status !== 204) throw new Error(`DELETE ${kind}: ${status} ${JSON.stringify(body)}`);
+        }),
+      );
     }
   }
 

@@ -44,11 +44,18 @@ export class OwnerPeer {
   }
 
   /** The next notice about a device; an empty payload clears it. */
-  notice(nid: string): Promise<Received> {
+  notice(nid: string, patienceMs?: number): Promise<Received> {
     return this.peer.inbox.next(
       'the notice',
       ({ topic, payload }) => topic === this.noticeTopic(nid) && payload !== '',
+      patienceMs,
     );
+  }
+
+  /** The next state of a device, said just now or kept. */
+  state(udid: string, kept: boolean): Promise<Received> {
+    const wanted = `/${this.account.owner}/rtm/devices/${udid}`;
+    return this.peer.inbox.next('the state', ({ topic, retain }) => topic === wanted && retain === kept);
   }
 
   cleared(nid: string): Promise<Received> {

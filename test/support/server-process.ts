@@ -8,7 +8,8 @@ import { at, parsed, textAt } from './json.js';
 
 /** The built program. */
 export const PROGRAM = fileURLToPath(new URL('../../scripts/firmwire.js', import.meta.url));
-const START_MS = 10_000;
+/** Several may start at once on a machine that is busy. */
+const START_MS = 30_000;
 
 export interface Account {
   readonly owner: string;
@@ -88,7 +89,7 @@ export class ServerProcess {
     this.#child = child;
   }
 
-  /** Starts a server on free ports; resolves once /health answers 200. */
+  /** Starts a server on free ports; resolves once /ready answers 200. */
   static async start(overrides: Overrides = {}, data?: string): Promise<ServerProcess> {
     const server = new ServerProcess(data ?? (await newDataFolder()), overrides);
     try {
@@ -102,6 +103,10 @@ export class ServerProcess {
 
   get pid(): number {
     return this.#child.pid ?? -1;
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
   get httpUrl(): string {
@@ -120,22 +125,24 @@ export class ServerProcess {
       const ended = (await Promise.race([said, gone])) === undefined;
       if (ended) throw new Error(`the server did not start:\n${this.out}${this.err}`);
     }
-    // It says so when everything listens: no second look is needed for /health to agree.
-    if (!(await this.#isHealthy())) throw new Error(`the server is not healthy:\n${this.out}${this.err}`);
-    const credentials: unknown = JSON.parse(await readFile(join(this.data, 'credentials.json'), 'utf8'));
-    this.account = accountOf(credentials);
+    // It says so when everything listens: no second look is needed for /ready to agree.
+    if (!(await this.#isReady())) throw new Error(`the server is not ready:\n${this.out}${this.err}`);
+    const credentials = await readFile(join(this.data, 'credentials.json'), 'utf8').catch(() => undefined);
+    // Of several nodes only the one that made the first owner has them.
+    if (credentials !== undefined) this.account = accountOf(JSON.parse(credentials));
   }
 
-  async #isHealthy(): Promise<boolean> {
+  async #isReady(): Promise<boolean> {
     const text = await readFile(join(this.data, 'runtime.json'), 'utf8').catch(() => '');
     const runtime = parsed(text);
     // After a kill the file of the process before would still be there.
     if (at(runtime, 'pid') !== this.pid) return false;
     this.mqttPort = Number(at(runtime, 'mqttPort'));
     this.httpPort = Number(at(runtime, 'httpPort'));
-    const answer = await fetch(`${this.httpUrl}/health`).catch(() => undefined);
-    await answer?.arrayBuffer();
-    return answer?.status === 200;
+    const answer = await fetch(`${this.httpUrl}/ready`).catch(() => undefined);
+    const reason = at((await answer?.json()) ?? {}, 'reason');
+    // One that has found its store emptied is up, and says so.
+    return answer?.status === 200 || reason === 'store_emptied' || reason === 'store_unavailable';
   }
 
   /** Makes one more owner, with the command line, beside the running server. */

@@ -1,9 +1,6 @@
 import { expect } from 'chai';
 import type { Device } from '../../../core/device.js';
-import type { DeviceStore } from '../../../core/ports.js';
 import { Announcer } from '../../../core/services/announcer.js';
-import type { Conversations } from '../../../core/services/conversations.js';
-import type { Desk } from '../../../core/services/desk.js';
 import { aDevice, OWNER } from '../../support/builders.js';
 
 const BATCH = 500;
@@ -33,11 +30,10 @@ describe('the announcer does something for each device', () => {
   async function* all(): AsyncIterable<Device> {
     for (; read < FLEET; read++) yield aDevice({ udid: `${read}` });
   }
-  const announcer = new Announcer(
-    { all: () => all() } as unknown as DeviceStore,
-    {} as Desk,
-    {} as Conversations,
-  );
+  /** With nothing but devices: `each` needs no more. */
+  const announcerOf = (devices: () => AsyncIterable<Device>): Announcer =>
+    new Announcer({ devices: { all: devices } } as unknown as ConstructorParameters<typeof Announcer>[0]);
+  const announcer = announcerOf(() => all());
   const each = (concerns = (_: Device): boolean => true) =>
     announcer.each(
       OWNER,
@@ -117,16 +113,10 @@ describe('the announcer does something for each device', () => {
   });
 
   it('leaves no failure unheard when the devices cannot be read to their end', async () => {
-    const broken = new Announcer(
-      {
-        async *all() {
-          for (let n = 0; n < 600; n++) yield aDevice({ udid: `${n}` });
-          throw new Error('unreadable');
-        },
-      } as unknown as DeviceStore,
-      {} as Desk,
-      {} as Conversations,
-    );
+    const broken = announcerOf(async function* () {
+      for (let n = 0; n < 600; n++) yield aDevice({ udid: `${n}` });
+      throw new Error('unreadable');
+    });
     const over = broken.each(
       OWNER,
       () => true,

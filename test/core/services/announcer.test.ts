@@ -34,7 +34,7 @@ describe('the announcer', () => {
   it('tells a device that is connected, and only looks at one that is not', async () => {
     await world.device({ autoUpdate: true, udid: udidOf(0), mac: undefined });
     await world.publish();
-    expect((await world.domain.announcer.reconsider(udidOf(0)))?.offer).to.equal(undefined);
+    expect((await world.domain.announcer.reconsider(udidOf(0)))?.offered).to.equal(false);
     const { conversation, said } = world.connection(udidOf(0));
     await conversation.subscribed();
     await world.pass(2000, udidOf(0));

@@ -24,7 +24,7 @@ describe('consent', () => {
   it('no declines this version and no other', async () => {
     expect(await answer('decline')).to.equal(true);
     expect(notices().at(-1)).to.equal('');
-    const again = await world.domain.announcer.reconsider(UDID);
+    const again = await world.domain.desk.consider(UDID);
     expect(again?.decision).to.include({ kind: 'none', reason: 'declined' });
     expect((await world.publish({ version: '1.2.0' })).asked).to.equal(1);
   });
@@ -33,7 +33,7 @@ describe('consent', () => {
     expect(await answer('later')).to.equal(true);
     expect(notices().at(-1)).to.equal('');
     expect(world.events).to.include('postponed');
-    expect((await world.domain.announcer.reconsider(UDID))?.decision).to.include({ reason: 'postponed' });
+    expect((await world.domain.desk.consider(UDID))?.decision).to.include({ reason: 'postponed' });
     world.clock.advance(24 * HOUR);
     await world.domain.announcer.reconsider(UDID);
     expect(notices().at(-1)).to.match(/^\{"notification"/);

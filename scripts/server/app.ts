@@ -1,0 +1,117 @@
+import type { Aedes } from 'aedes';
+import type { FastifyInstance } from 'fastify';
+import { accept } from '../../broker/listener.js';
+import type { Sessions } from '../../broker/sessions.js';
+import type { LinkState } from '../../broker/storage/redis/link.js';
+import type { BlobStore, Log } from '../../core/ports.js';
+import { buildApp } from '../../http-fallback/app.js';
+import { Transmitter } from '../../http-fallback/device/transmitter.js';
+import { Throttle } from '../../http-fallback/throttle.js';
+import type { Settings } from '../config/schema.js';
+import type { Domain } from './domain.js';
+import type { Metrics } from './metrics.js';
+import type { Nodes } from './nodes.js';
+import { packetLimits } from './packet-limits.js';
+import type { Running } from './running.js';
+import type { OpenStores } from './stores.js';
+import { systemClock } from './system-clock.js';
+
+const SECOND = 1000;
+
+/** What the HTTP side works with. */
+export interface AppWorld {
+  readonly domain: Domain;
+  readonly stores: OpenStores;
+  readonly nodes: Nodes;
+  readonly blobs: BlobStore;
+  readonly broker: Aedes;
+  readonly sessions: Sessions;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly server: Running;
+}
+
+/** Builds the HTTP side; it listens to nothing yet. */
+export function appOf(
+  settings: Settings,
+  { domain, nodes, stores, blobs, broker, sessions, metrics, log, server }: AppWorld,
+): Promise<FastifyInstance> {
+  const {
+    accounts,
+    announcer,
+    catalog,
+    consent,
+    desk,
+    downloads,
+    feed,
+    orders,
+    publisher,
+    records,
+    registry,
+  } = domain;
+  const { http, throttle } = settings;
+  const requestMs = http.requestSeconds * SECOND;
+  return buildApp({
+    device: {
+      accounts,
+      registry,
+      records,
+      desk,
+      clock: systemClock,
+      transmitter: new Transmitter({
+        downloads,
+        blobs,
+        telemetry: metrics,
+        log,
+        idleMs: settings.downloads.idleSeconds * SECOND,
+      }),
+      throttle: new Throttle({
+        subjectFailures: throttle.subjectFailuresPerMinute,
+        addressFailures: throttle.addressFailuresPerMinute,
+      }),
+      requestMs,
+      log,
+    },
+    api: {
+      accounts,
+      devices: stores.devices,
+      records,
+      registry,
+      orders,
+      announcer,
+      feed,
+      catalog,
+      publisher,
+      consent,
+      maxUploadBytes: http.maxUploadBytes,
+      cutDevice: (udid) => {
+        sessions.cutDevice(udid);
+        nodes.peers.tell({ kind: 'cut-device', udid });
+      },
+      requestMs,
+      log,
+    },
+    webSocket: {
+      accept: (conn) => accept(broker, conn, packetLimits(settings), log),
+      allowedOrigins: http.allowedOrigins,
+      maxPacketBytes: settings.mqtt.maxPacketBytes,
+    },
+    operations: {
+      state: () => server.state,
+      readiness: () => readinessOf(server.state, stores.link?.state),
+      metrics,
+      metricsToken: settings.metrics.token,
+    },
+    meter: metrics,
+    log,
+    maxBodyBytes: http.maxBodyBytes,
+    requestMs,
+  });
+}
+
+/** The first thing that keeps the server from doing its work. */
+function readinessOf(state: Running['state'], store: LinkState | undefined) {
+  if (state !== 'open') return state;
+  if (store === 'away') return 'store_unavailable';
+  return store === 'emptied' ? 'store_emptied' : 'ready';
+}

@@ -1,0 +1,44 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RetainedStore } from '../../broker/retained.js';
+import { openEmbedded } from '../../broker/storage/embedded/index.js';
+import { openRedis } from '../../broker/storage/redis/index.js';
+import type { RedisLink } from '../../broker/storage/redis/link.js';
+import { redisOptions } from '../../broker/storage/redis/url.js';
+import type { Log, Stores } from '../../core/ports.js';
+import type { Settings } from '../config/schema.js';
+import { readStoreId, writeStoreId } from './state-files.js';
+
+const SECOND = 1000;
+
+/** The stores, whichever they are. */
+export interface OpenStores extends Stores {
+  readonly retained: RetainedStore;
+  /** Absent: they are embedded. */
+  readonly link: RedisLink | undefined;
+}
+
+/** Where the embedded store lies; whoever must not make a new one looks for it there. */
+export const embeddedFile = ({ data }: Settings): string => join(data, 'store', 'data.mdb');
+
+/**
+ * Opens the stores that the settings name, and makes the data folder.
+ * @param toRestore whatever Redis holds, and even if a restore has not ended: it is to be replaced
+ * @throws Error if they cannot be opened; FirmwireError `config_invalid` for a `redis.url` that cannot be used,
+ * `store_restoring` if it is not for that
+ */
+export async function openStores(settings: Settings, log: Log, toRestore = false): Promise<OpenStores> {
+  const { data, storage, redis } = settings;
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  if (storage === 'embedded')
+    return { ...(await openEmbedded(join(data, 'store'), toRestore)), link: undefined };
+  const options = {
+    redis: redisOptions(redis.url),
+    commandMs: redis.commandSeconds * SECOND,
+    replicas: redis.replicas,
+    log,
+  };
+  if (toRestore) return openRedis({ ...options, isAccepted: true }, true);
+  const known = await readStoreId(data);
+  return openRedis({ ...options, known, remember: (id) => writeStoreId(data, id) });
+}
