@@ -1,20 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
-import { sha256 as digestOf } from '../../core/account.js';
-import { FirmwireError } from '../../core/errors.js';
 
 /** One body may take this share of the cache; larger ones would drive out everything else. */
 const LARGEST_SHARE = 1 / 4;
-
-async function load(sha256: string, path: string): Promise<Buffer> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-    throw new FirmwireError('firmware_not_found', 'The bytes of this firmware are gone.', { cause: error });
-  });
-  // A device would refuse them by their MD5, and ask again for ever.
-  if (digestOf(bytes) !== sha256) throw new Error(`${path} is damaged: its bytes do not match its name.`);
-  return bytes;
-}
 
 /** Bodies held in memory, the least recently used leaving first. */
 export class BlobCache {
@@ -28,14 +15,14 @@ export class BlobCache {
     });
   }
 
-  /** The bytes of the file, which is read once however many ask; undefined if they are too large to be held. */
-  async get(sha256: string, size: number, path: string): Promise<Buffer | undefined> {
+  /** The bytes, for which `load` is called once however many ask; undefined if they are too large to be held. */
+  async get(sha256: string, size: number, load: () => Promise<Buffer>): Promise<Buffer | undefined> {
     if (size > this.maxBytes * LARGEST_SHARE) return undefined;
     const held = this.held.get(sha256);
     if (held) return held;
     const pending = this.loading.get(sha256);
     if (pending !== undefined) return pending;
-    const loading = load(sha256, path);
+    const loading = load();
     this.loading.set(sha256, loading);
     try {
       const bytes = await loading;

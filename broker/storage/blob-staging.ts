@@ -1,8 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { FirmwireError } from '../../core/errors.js';
+import type { KeyedLock } from '../../core/keyed-lock.js';
+import type { StagedBlob } from '../../core/ports.js';
+import { removeIfOld } from './blob-files.js';
 
 /** Bytes in a temporary file of their own, on stable storage. */
 export interface Received {
@@ -41,40 +44,93 @@ async function write(
   return { size, sha256: sha256.digest('hex'), md5: md5.digest('hex'), head: Buffer.concat(head) };
 }
 
-/**
- * Receives bytes into a new file of this directory, whose path is in `live` from before the file exists.
- * @throws FirmwireError `image_too_large` past `limit` bytes, or what the source or the disk reports; the file and the
- * entry in `live` are gone then
- */
-export async function receive(
-  dir: string,
-  live: Set<string>,
-  source: Readable | Uint8Array,
-  limit: number,
-  headBytes: number,
-): Promise<Received> {
-  const path = join(dir, randomUUID());
-  live.add(path);
-  try {
-    const file = await open(path, 'wx');
-    try {
-      return { path, ...(await write(file, source, limit, headBytes)) };
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    await rm(path, { force: true });
-    live.delete(path);
-    throw error;
-  }
+/** Where staged bytes go when they are kept. */
+export interface Home {
+  /** Held by digest while bytes are kept. */
+  readonly lock: KeyedLock;
+  /** Durable. Takes over the file of these bytes: moves it and calls `Staging.moved`, or leaves it to be discarded. */
+  keep(received: Received): Promise<void>;
+  /** All bytes, once they are kept. */
+  read(received: Received): Promise<Buffer>;
 }
 
-/** Makes the names in a directory durable, as `fsync` makes the bytes of a file. */
-export async function syncDirectory(dir: string): Promise<void> {
-  const directory = await open(dir, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
+/** A directory of temporary files in which bytes arrive. */
+export class Staging {
+  /** Paths of what was received here and is neither moved nor discarded. */
+  readonly #live = new Set<string>();
+  readonly #dir: string;
+
+  private constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  /** Makes the directory if it is missing. */
+  static async open(dir: string): Promise<Staging> {
+    await mkdir(dir, { recursive: true });
+    return new Staging(dir);
+  }
+
+  /** As `BlobStore.stage`, for bytes that will be kept in `home`. */
+  async stage(
+    home: Home,
+    source: Readable | Uint8Array,
+    limit: number,
+    headBytes: number,
+  ): Promise<StagedBlob> {
+    const received = await this.receive(source, limit, headBytes);
+    const { path, ...facts } = received;
+    let kept = false;
+    return {
+      ...facts,
+      read: () => (kept ? home.read(received) : readFile(path)),
+      keep: () =>
+        home.lock.acquire(facts.sha256, async () => {
+          if (!kept) await home.keep(received);
+          kept = true;
+        }),
+      discard: () => this.discard(path),
+    };
+  }
+
+  /**
+   * Receives bytes into a new file.
+   * @throws FirmwireError `image_too_large` past `limit` bytes, or what the source or the disk reports; the file is
+   * gone then
+   */
+  async receive(source: Readable | Uint8Array, limit: number, headBytes: number): Promise<Received> {
+    const path = join(this.#dir, randomUUID());
+    this.#live.add(path);
+    try {
+      const file = await open(path, 'wx');
+      try {
+        return { path, ...(await write(file, source, limit, headBytes)) };
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      await this.discard(path);
+      throw error;
+    }
+  }
+
+  /** To be called once the file has got another name. */
+  moved(path: string): void {
+    this.#live.delete(path);
+  }
+
+  /** Removes a file; harmless if it was moved. */
+  async discard(path: string): Promise<void> {
+    await rm(path, { force: true });
+    this.#live.delete(path);
+  }
+
+  /** Removes files of a process that died, if they are older than `graceMs`. Returns how many. */
+  async clean(graceMs: number): Promise<number> {
+    let removed = 0;
+    for (const name of await readdir(this.#dir)) {
+      const path = join(this.#dir, name);
+      if (!this.#live.has(path) && (await removeIfOld(path, graceMs))) removed += 1;
+    }
+    return removed;
   }
 }
