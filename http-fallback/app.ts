@@ -6,29 +6,42 @@ import { type ApiParts, apiRoutes } from './api/index.js';
 import { type DeviceRoutesParts, deviceRoutes } from './device/index.js';
 import { apiDocs } from './docs.js';
 import { apiFailure } from './failures.js';
+import { isOperation, type OperationsParts, operationRoutes } from './operations.js';
+import { requestIds, routeOf } from './request-facts.js';
 import { mqttOverWebSocket, type WebSocketParts } from './websocket.js';
 
 export interface AppParts {
   readonly device: DeviceRoutesParts;
   readonly api: ApiParts;
   readonly webSocket: WebSocketParts;
-  /** What the server is doing: only an open one takes new work. */
-  readonly state: () => 'starting' | 'open' | 'draining';
+  readonly operations: OperationsParts;
+  readonly meter: HttpMeter;
   readonly log: Log;
   readonly maxBodyBytes: number;
   /** The head of a request must have arrived within so many ms, and its body must not pause for longer. */
   readonly requestMs: number;
 }
 
+/** Counts the answers. Called for every one: returns at once. */
+export interface HttpMeter {
+  /**
+   * An answer has left.
+   * @param route the pattern of the address, such as `/api/v1/devices/:udid`; `none` where there is no such address
+   */
+  answered(method: string, route: string, status: number, ms: number): void;
+}
+
 /** Builds the HTTP side; it listens to nothing yet. */
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { log, state } = parts;
+  const { log, meter } = parts;
+  const { state } = parts.operations;
   const app = Fastify({
     bodyLimit: parts.maxBodyBytes,
     // A limit on the whole request would cut slow uploads: the head is bounded, and so is silence.
     connectionTimeout: parts.requestMs,
     http: { headersTimeout: parts.requestMs, requestTimeout: 0, connectionsCheckingInterval: 5000 },
     exposeHeadRoutes: false,
+    genReqId: requestIds(),
     // Who closes the app has waited for the downloads that may finish.
     forceCloseConnections: true,
     clientErrorHandler: answerBrokenRequest,
@@ -41,19 +54,18 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   });
   // Hooks that wait for nothing take a callback: a promise for each costs every request.
   app.addHook('onRequest', (request, reply, done) => {
-    if (state() !== 'draining' || request.url === '/health') return done();
+    if (state() !== 'draining' || isOperation(request)) return done();
     reply.header('Connection', 'close').header('Retry-After', '5');
     done(new FirmwireError('draining'));
   });
-  // An upgrade that is refused would leave its socket open: Node hands it over and never looks at it again.
-  app.addHook('onResponse', ({ headers, raw }, _reply, done) => {
+  app.addHook('onResponse', (request, reply, done) => {
+    const { headers, method, raw } = request;
+    meter.answered(method, routeOf(request), reply.statusCode, reply.elapsedTime);
+    // An upgrade that is refused would leave its socket open: Node hands it over and never looks at it again.
     if (headers.upgrade !== undefined) raw.socket.end();
     done();
   });
-  app.get('/health', { schema: { hide: true } }, async (_request, reply) => {
-    const now = state();
-    return reply.code(now === 'open' ? 200 : 503).send({ status: now === 'open' ? 'ok' : now });
-  });
+  operationRoutes(app, parts.operations);
   await apiDocs(app);
   await app.register(deviceRoutes, { ...parts.device, prefix: '/device' });
   await app.register(apiRoutes, { ...parts.api, prefix: '/api/v1' });

@@ -5,11 +5,15 @@ import type { Accounts } from '../core/services/accounts.js';
 
 const BEARER = /^Bearer +(\S+)$/i;
 
+/** What a request sends as `Authorization: Bearer` (RFC 6750). */
+export const bearerOf = ({ headers }: FastifyRequest): string | undefined =>
+  BEARER.exec(headers.authorization ?? '')?.[1];
+
 /** The API key of a request: the header `Authentication` of THiNX devices, or `Authorization: Bearer` (RFC 6750). */
 export function keyOf(request: FastifyRequest): string | undefined {
-  const { authentication, authorization } = request.headers;
+  const { authentication } = request.headers;
   const plain = Array.isArray(authentication) ? authentication[0] : authentication;
-  const key = plain?.trim() || BEARER.exec(authorization ?? '')?.[1];
+  const key = plain?.trim() || bearerOf(request);
   return key === '' ? undefined : key;
 }
 

@@ -1,10 +1,10 @@
 /** Firmwire as a library. */
 import type { Aedes } from 'aedes';
-import pino from 'pino';
 import type { Log } from '../core/ports.js';
 import { loadSettings } from './config/load.js';
 import type { DeepPartial, Settings } from './config/schema.js';
 import { type Firmwire, startFirmwire } from './server/firmwire.js';
+import { createLog } from './server/logger.js';
 
 export type { Plugin } from '../broker/plugin.js';
 export { FirmwireError } from '../core/errors.js';
@@ -28,6 +28,6 @@ export interface Options extends DeepPartial<Settings> {
  */
 export async function createFirmwire({ broker, logger, ...overrides }: Options = {}): Promise<Firmwire> {
   const settings = await loadSettings({ env: {}, file: false, overrides });
-  const log = logger ?? pino({ level: settings.log.level }, pino.destination(2));
+  const log = logger ?? createLog(settings.log.level);
   return startFirmwire(settings, log, broker);
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import pino from 'pino';
 import type { Settings } from './config/schema.js';
 import { startFirmwire } from './server/firmwire.js';
+import { createLog } from './server/logger.js';
 import { credentialsPath } from './server/state-files.js';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -11,7 +11,8 @@ const endAtOnce = (): void => void process.kill(process.pid, 'SIGKILL');
 
 /** Runs the server until SIGTERM or SIGINT. A second signal ends it at once. */
 export async function serve(settings: Settings): Promise<void> {
-  const log = pino({ level: settings.log.level }, pino.destination(2));
+  const log = createLog(settings.log.level);
+  log.info({ data: settings.data }, 'starting');
   // A mistake in handling one client must not end the service for all others.
   process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled rejection'));
   const server = await startFirmwire(settings, log);
@@ -31,4 +32,5 @@ export async function serve(settings: Settings): Promise<void> {
   log.info({ signal: signal[0] }, 'shutting down');
   for (const name of SIGNALS) process.once(name, endAtOnce);
   await server.close();
+  log.info({}, 'closed');
 }

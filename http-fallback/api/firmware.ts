@@ -1,7 +1,9 @@
 import { FirmwireError } from '../../core/errors.js';
 import type { Firmware } from '../../core/firmware.js';
+import type { Log } from '../../core/ports.js';
 import type { Catalog } from '../../core/services/catalog.js';
 import type { Publisher } from '../../core/services/publisher.js';
+import { requestFacts } from '../request-facts.js';
 import { FirmwareAnswer, FirmwareList, IdParams, PublishAnswer, PublishUpload } from './schemas.js';
 import type { ApiScope } from './scope.js';
 import { receiveUpload } from './upload.js';
@@ -9,6 +11,7 @@ import { receiveUpload } from './upload.js';
 export interface FirmwareApiParts {
   readonly catalog: Catalog;
   readonly publisher: Publisher;
+  readonly log: Log;
   /** Bytes that all files of an upload may have together. */
   readonly maxUploadBytes: number;
 }
@@ -28,7 +31,8 @@ const show = ({ owner: _owner, chip: _chip, format: _format, ...firmware }: Firm
 });
 
 /** `/api/v1/firmware`. */
-export function firmwareApi(scope: ApiScope, { catalog, publisher, maxUploadBytes }: FirmwareApiParts): void {
+export function firmwareApi(scope: ApiScope, parts: FirmwareApiParts): void {
+  const { catalog, publisher, maxUploadBytes, log } = parts;
   scope.get(
     '/firmware',
     { schema: { tags, summary: 'Your firmware, oldest first', response: { 200: FirmwareList } } },
@@ -64,6 +68,11 @@ export function firmwareApi(scope: ApiScope, { catalog, publisher, maxUploadByte
       const { fields, files } = await receiveUpload(request, publisher, maxUploadBytes);
       const published = await publisher.publish(request.principal.owner, fields, files);
       const { firmware, created, offered, asked } = published;
+      const { id, version, size } = firmware;
+      log.info(
+        { ...requestFacts(request), firmware: id, version, size, created, offered, asked },
+        'firmware published',
+      );
       return reply.code(created ? 201 : 200).send({ firmware: show(firmware), offered, asked });
     },
   );
@@ -77,8 +86,10 @@ export function firmwareApi(scope: ApiScope, { catalog, publisher, maxUploadByte
         params: IdParams,
       },
     },
-    async ({ principal, params }, reply) => {
-      await publisher.withdraw(principal.owner, params.id);
+    async (request, reply) => {
+      const { id } = request.params;
+      await publisher.withdraw(request.principal.owner, id);
+      log.info({ ...requestFacts(request), firmware: id }, 'firmware withdrawn');
       return reply.code(204).send();
     },
   );

@@ -24,6 +24,11 @@ export async function apiRoutes(scope: FastifyInstance, parts: ApiParts): Promis
   await scope.register(multipart, { preservePath: true });
   scope.setErrorHandler(apiFailure(parts.log));
   boundBody(scope, parts.requestMs, (request) => request.isMultipart());
+  // Owners can name a request that went wrong. Devices get no header they do not need.
+  scope.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
   const api: ApiScope = scope.withTypeProvider<TypeBoxTypeProvider>();
   api.addHook('onRequest', async (request) => {
     request.principal = await ownerOf(request, parts.accounts);
@@ -34,5 +39,5 @@ export async function apiRoutes(scope: FastifyInstance, parts: ApiParts): Promis
   deviceApi(api, parts);
   firmwareApi(api, parts);
   noticeApi(api, parts);
-  keyApi(api, parts.accounts);
+  keyApi(api, parts);
 }

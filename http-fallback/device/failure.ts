@@ -1,8 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorCode } from '../../core/errors.js';
 import type { Log } from '../../core/ports.js';
+import { isUdid } from '../../core/topics.js';
 import { asFirmwireError } from '../failures.js';
 import { keyOf } from '../keys.js';
+import { requestFacts } from '../request-facts.js';
 import { HTTP_STATUS } from '../status.js';
 import type { Throttle } from '../throttle.js';
 import { readObject } from './body.js';
@@ -22,11 +24,13 @@ export async function answerFailure(
   reply: FastifyReply,
   { throttle, log }: FailureParts,
 ): Promise<FastifyReply> {
-  const { code } = asFirmwireError(error, log);
+  const facts = { ...requestFacts(request), ...deviceOf(request) };
+  const { code } = asFirmwireError(error, log, facts);
   const isTheirs = HTTP_STATUS[code] < 500;
   const wait = isTheirs ? await throttle.failed(request.ip, subjectsOf(request, code)) : undefined;
   if (wait !== undefined) reply.header('Retry-After', wait);
   const told = wait === undefined ? code : 'throttled';
+  log.debug({ ...facts, code, told }, 'a request of a device was refused');
   return reply
     .code(HTTP_STATUS[told])
     .type('application/json')
@@ -40,10 +44,21 @@ const WRONG_KEY: ReadonlySet<ErrorCode> = new Set([
   'authentication',
 ]);
 
+/** The fields of the body, flat or inside `registration`. */
+function fieldsOf(request: FastifyRequest): Record<string, unknown> | undefined {
+  const body = readObject(request.body) ?? {};
+  return (body['registration'] ?? body) as Record<string, unknown> | undefined;
+}
+
+/** The device that the request names. Anything else in its place is not logged: it might be a key. */
+function deviceOf(request: FastifyRequest): { udid?: string } {
+  const udid = fieldsOf(request)?.['udid'];
+  return typeof udid === 'string' && isUdid(udid) ? { udid } : {};
+}
+
 /** What the request named and may be blamed: its token, its device, its key. */
 function subjectsOf(request: FastifyRequest, code: ErrorCode): string[] {
-  const body = readObject(request.body) ?? {};
-  const inner = (body['registration'] ?? body) as Record<string, unknown>;
+  const inner = fieldsOf(request);
   const { ott } = request.query as Record<string, unknown>;
   const key = WRONG_KEY.has(code) ? keyOf(request) : undefined;
   const named = [ott, key, inner?.['udid'], inner?.['mac'], inner?.['ott']].flat();

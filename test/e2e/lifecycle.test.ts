@@ -51,10 +51,10 @@ describe('the life of the server', function () {
     return { running, url };
   }
 
-  /** Resolves with the status of /health once it is no longer 200. */
+  /** Resolves with the status of /ready once it is no longer 200. */
   async function refused(server: ServerProcess): Promise<number> {
     for (;;) {
-      const answer = await fetch(`${server.httpUrl}/health`, { headers: { connection: 'close' } }).catch(
+      const answer = await fetch(`${server.httpUrl}/ready`, { headers: { connection: 'close' } }).catch(
         () => undefined,
       );
       await answer?.arrayBuffer();
@@ -190,6 +190,7 @@ describe('the life of the server', function () {
       const { running, url } = await slowDownload(server);
       server.signal('SIGTERM');
       expect(await refused(server)).to.equal(503);
+      expect((await fetch(`${server.httpUrl}/health`)).status, 'the process lives').to.equal(200);
       const api = await ownerApi(server).call('GET', '/devices');
       expect(api.status).to.equal(503);
       const device = new Device(server, server.account);

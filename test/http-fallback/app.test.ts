@@ -52,18 +52,6 @@ describe('the HTTP side as a whole', () => {
     }
   });
 
-  it('tells its health by its state', async () => {
-    for (const [state, status, text] of [
-      ['starting', 503, 'starting'],
-      ['open', 200, 'ok'],
-      ['draining', 503, 'draining'],
-    ] as const) {
-      http.state = state;
-      const answer = await get('/health');
-      expect(`${answer.statusCode} ${answer.body}`).to.equal(`${status} {"status":"${text}"}`);
-    }
-  });
-
   it('refuses new work while it drains', async () => {
     http.state = 'draining';
     for (const url of ['/api/v1/devices', '/device/firmware?ott=x', '/nothing']) {

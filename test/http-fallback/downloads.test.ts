@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { expect } from 'chai';
+import { FirmwireError } from '../../core/errors.js';
 import { HOUR, MINUTE, NOW, UDID } from '../support/builders.js';
 import {
   anImage,
@@ -139,6 +140,25 @@ describe('GET /device/firmware and its one-time token (wire.md 6)', () => {
       await client.closed;
       expect(http.logs.filter((line) => /"level":"(error|warn)"/.test(line))).to.have.length(1);
       expect(readAnswer(client.bytes).status).to.equal(500);
+    });
+
+    it('is not used up while the bytes are on a machine that is away', async () => {
+      let isAway = true;
+      await http.close();
+      await start({
+        wrapBlobs: (blobs) =>
+          Object.assign(Object.create(blobs), {
+            cached: async (sha256: string, size: number) => {
+              if (isAway) throw new FirmwireError('store_unavailable');
+              return blobs.cached(sha256, size);
+            },
+          }),
+      });
+      const token = await offeredToken(http, image);
+      const { status: code, body } = await get(token);
+      expect(`${code} ${body}`).to.equal('503 {"success":false,"response":"store_unavailable"}');
+      isAway = false;
+      expect(await status(token)).to.equal(200);
     });
 
     it('of many at once exactly one gets the whole', async () => {
