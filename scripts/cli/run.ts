@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { print } from '../client/io.js';
+import { addBackup } from './backup.js';
 import type { Cli } from './context.js';
 import { addDemo } from './demo.js';
 import { addDevices } from './devices.js';
@@ -9,8 +10,10 @@ import { addKey } from './key.js';
 import { addOwner } from './owner.js';
 import { addPublish } from './publish.js';
 import { addReplies } from './reply.js';
+import { addRestore } from './restore.js';
 import { addServe } from './serve.js';
 import { addSimulate } from './simulate.js';
+import { addStore } from './store-accept.js';
 import { addUpdate } from './update.js';
 import { readVersion } from './version.js';
 import { addWithdraw } from './withdraw.js';
@@ -26,6 +29,9 @@ const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
   addReplies,
   addOwner,
   addKey,
+  addStore,
+  addBackup,
+  addRestore,
   addSimulate,
   addDemo,
 ];

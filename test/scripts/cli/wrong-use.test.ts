@@ -33,6 +33,7 @@ const CASES: readonly [args: readonly string[], told: string][] = [
   [['owner', 'add', ' '], 'name of the owner is empty'],
   [['owner', 'add', 'n', '--config', '/nonexistent.yaml'], '/nonexistent.yaml: there is no such file'],
   [['key'], '--help'],
+  [['store'], '--help'],
   [['key', 'add', '--alias', 'a'], "'--scope <scope>' not specified"],
   [['key', 'add', '--scope', 'device'], "'--alias <alias>' not specified"],
   [['key', 'add', '--alias', 'a', '--scope', 'root'], 'Allowed choices are device, owner'],

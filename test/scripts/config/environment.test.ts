@@ -6,6 +6,11 @@ import type { Settings } from '../../../scripts/config/schema.js';
 /** A value for every setting that differs from its default, as one writes it into the environment. */
 const OTHER: Readonly<Record<string, [text: string, value: unknown]>> = {
   data: ['/srv/firmwire', '/srv/firmwire'],
+  storage: ['redis', 'redis'],
+  'redis.url': ['redis://db:6379/3', 'redis://db:6379/3'],
+  'redis.commandSeconds': ['2', 2],
+  'redis.replicas': ['1', 1],
+  'nodes.heartbeatSeconds': ['0.5', 0.5],
   'mqtt.host': ['127.0.0.1', '127.0.0.1'],
   'mqtt.port': ['0', 0],
   'mqtt.connectSeconds': ['2.5', 2.5],
@@ -23,6 +28,7 @@ const OTHER: Readonly<Record<string, [text: string, value: unknown]>> = {
   ],
   'http.requestSeconds': ['0.25', 0.25],
   'log.level': ['silent', 'silent'],
+  'metrics.token': ['only-for-prometheus', 'only-for-prometheus'],
   'devices.admission': ['closed', 'closed'],
   'offers.settleSeconds': ['0', 0],
   'offers.freshSeconds': ['1', 1],
@@ -31,6 +37,15 @@ const OTHER: Readonly<Record<string, [text: string, value: unknown]>> = {
   'notices.postponeHours': ['0.5', 0.5],
   'downloads.idleSeconds': ['3', 3],
   'downloads.cacheBytes': ['0', 0],
+  'firmware.dir': ['/srv/firmware', '/srv/firmware'],
+  'firmware.s3.bucket': ['fleet', 'fleet'],
+  'firmware.s3.endpoint': ['http://minio:9000', 'http://minio:9000'],
+  'firmware.s3.region': ['eu-central-1', 'eu-central-1'],
+  'firmware.s3.prefix': ['firmware/', 'firmware/'],
+  'firmware.s3.accessKeyId': ['AKIA', 'AKIA'],
+  'firmware.s3.secretAccessKey': ['wJalr/XU+', 'wJalr/XU+'],
+  'firmware.s3.pathStyle': ['false', false],
+  'firmware.s3.cacheBytes': ['0', 0],
   'throttle.subjectFailuresPerMinute': ['1', 1],
   'throttle.addressFailuresPerMinute': ['2', 2],
   'throttle.loginFailuresPerMinute': ['3', 3],
@@ -46,6 +61,8 @@ describe('config: environment', () => {
     expect(variableName('data')).to.equal('FIRMWIRE_DATA');
     expect(variableName('mqtt.port')).to.equal('FIRMWIRE_MQTT_PORT');
     expect(variableName('http.maxUploadBytes')).to.equal('FIRMWIRE_HTTP_MAX_UPLOAD_BYTES');
+    expect(variableName('firmware.s3.bucket')).to.equal('FIRMWIRE_FIRMWARE_S3_BUCKET');
+    expect(variableName('firmware.s3.secretAccessKey')).to.equal('FIRMWIRE_FIRMWARE_S3_SECRET_ACCESS_KEY');
   });
 
   it('has another value to try for every setting', () => {

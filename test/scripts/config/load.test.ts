@@ -154,6 +154,22 @@ describe('config: loadSettings', () => {
     });
   });
 
+  describe('secrets', () => {
+    it('are not shown by what is said about them, or about the lines around them', async () => {
+      for (const text of [
+        'firmware: { s3: { secretAccessKey: [hidden] } }',
+        'firmware: { s3: { accessKeyId: { part: hidden } } }',
+        'firmware: { s3: { endpoint: "http://hidden:hidden@minio" } }',
+        'firmware:\n  s3:\n    secretAccessKey: "hidden\n',
+        'firmware:\n  s3:\n    secretAccessKey: hidden: hidden\n',
+        'firmware: { s3: { secretAccessKey: *hidden } }',
+      ])
+        expect(await refusal({ file: await yaml(text), env: {} }), text)
+          .to.match(/s3|yaml/)
+          .and.not.include('hidden');
+    });
+  });
+
   describe('unknown names', () => {
     it('suggests the nearest setting', async () => {
       const told = await refusal({ file: await yaml('mqtt: { prot: 1 }'), env: {} });
