@@ -48,8 +48,13 @@ describe('the docs', () => {
       'docs/architecture.md',
       'docs/performance.md',
       'docs/library.md',
+      'docs/firmware-storage.md',
       'docs/update-states.md',
       'docs/api.md',
+      'docs/operations.md',
+      'docs/redis.md',
+      'docs/errors.md',
+      'docs/backup.md',
     ];
     for (const file of files) {
       const text = await read(file);

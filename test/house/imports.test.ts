@@ -19,7 +19,8 @@ const HOME: Readonly<Record<string, RegExp>> = {
   aedes: /^(broker|scripts)\//,
   lmdb: /^broker\/storage\//,
   fastify: /^(http-fallback|scripts\/server)\//,
-  ioredis: /^broker\/storage\//,
+  '@aws-sdk/client-s3': /^broker\/storage\/s3\//,
+  ioredis: /^broker\/(storage|nodes)\//,
   commander: /^scripts\//,
   mqtt: /^scripts\//,
 };

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { RedisServer } from '../support/redis-server.js';
 
 const ROOT = new URL('../../../', import.meta.url);
 const PROGRAM = fileURLToPath(new URL('../../scripts/firmwire.js', import.meta.url));
@@ -195,5 +196,24 @@ describe('every README example runs', function () {
     expect(sketch)
       .to.include('{ \\"status\\" : \\"disconnected\\" }')
       .and.to.include('/device/firmware?ott=');
+  });
+
+  it('a node on Redis', async () => {
+    const redis = await RedisServer.start();
+    try {
+      const text = block('sh', 'FIRMWIRE_STORAGE=redis')
+        .replace('db:6379', `127.0.0.1:${redis.port}`)
+        .replace('/srv/firmware', join(folder, 'shared'));
+      const node = run(
+        `export FIRMWIRE_DATA=${join(folder, 'node')} FIRMWIRE_MQTT_PORT=0 FIRMWIRE_HTTP_PORT=0\n${text}`,
+      );
+      await lineOf(node, /Firmwire is ready/);
+      expect(await redis.command('EXISTS', 'firmwire')).to.equal(1);
+      const gone = once(node, 'close');
+      endGroup(node);
+      await gone;
+    } finally {
+      await redis.dispose();
+    }
   });
 });

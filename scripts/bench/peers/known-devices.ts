@@ -3,6 +3,7 @@ import { openEmbedded } from '../../../broker/storage/embedded/index.js';
 import { newDevice } from '../../../core/arrival.js';
 import { readCheckIn } from '../../../core/checkin.js';
 import type { Device } from '../../../core/device.js';
+import { KeyedLock } from '../../../core/keyed-lock.js';
 import { Accounts } from '../../../core/services/accounts.js';
 import { ensureFirstOwner } from '../../server/first-owner.js';
 import { systemClock } from '../../server/system-clock.js';
@@ -32,8 +33,9 @@ export const populate =
   async (data: string): Promise<void> => {
     const stores = await openEmbedded(join(data, 'store'));
     try {
-      const accounts = new Accounts(stores.accounts, systemClock);
-      const credentials = await ensureFirstOwner(data, stores.accounts, accounts);
+      const lock = new KeyedLock();
+      const accounts = new Accounts(stores.accounts, systemClock, lock);
+      const credentials = await ensureFirstOwner(data, stores.accounts, accounts, lock);
       if (!credentials) throw new Error(`${data} has an owner already.`);
       const fleet = { owner: credentials.owner, key: credentials.deviceKey, seed };
       for (let first = 0; first < count; first += BATCH) {

@@ -1,6 +1,7 @@
 import type { Scenario } from '../model.js';
 import { HTTP_SCENARIOS } from './http.js';
 import { MQTT_SCENARIOS } from './mqtt.js';
+import { NODES } from './nodes.js';
 import { push } from './push.js';
 
 /** Every scenario, in the order of the README's table. */
@@ -9,4 +10,5 @@ export const SCENARIOS: readonly Scenario[] = [
   push(10_000),
   ...MQTT_SCENARIOS,
   ...HTTP_SCENARIOS,
+  NODES,
 ];
