@@ -20,7 +20,7 @@ const RETELL_MS = 2000;
 /** How many devices are looked at together after the store was away. */
 const BATCH = 500;
 
-/** The lease may have been the lost node's own: for so long, ms, this one sees whether it gets it, and how often. */
+/** While the store is away nobody can say who tells what a dead node left: for so long it is tried, and how often, ms. */
 const HANDOVER_MS = 15_000;
 const TRY_MS = 1000;
 
