@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis, type RedisOptions } from 'ioredis';
-import { isTimeout } from '../storage/redis/failures.js';
 
 /** Where Redis is, and how to get in; see storage/redis/url.ts. */
 export type RedisAddress = RedisOptions;
@@ -13,7 +12,7 @@ export interface Trying {
 
 const TRYING: Trying = { everyMs: 3000, patienceMs: 3000 };
 const LONGEST_PAUSE_MS = 1000;
-/** A connection that says nothing for so long although Redis is there is replaced, ms. */
+/** How long an answer may take that is asked for when the store goes or comes, ms. */
 const SILENCE_MS = 1500;
 /** A socket that does not end by itself within this time, because the other side is gone, is destroyed. */
 const ENDING: RedisOptions & { disconnectTimeout: number } = { disconnectTimeout: 250 };
@@ -61,37 +60,28 @@ export const subscriberConnection = (redis: RedisAddress, name: string, trying =
   return tried(connection, trying);
 };
 
-/**
- * Makes a new connection when nothing comes from the other end: if the machine there has lost its power, or its network,
- * a connection looks well for minutes, and one that only listens for ever.
- */
+/** Replaces the connection when nothing comes from the other end; only who asks finds that out. */
 function tried(connection: Redis, { everyMs, patienceMs }: Trying): Redis {
-  const timer = setInterval(() => {
-    if (connection.status !== 'ready') return;
-    const late = delay(patienceMs, 'late', { ref: false });
-    Promise.race([connection.ping(), late]).then(
-      (answer) => answer === 'late' && connection.disconnect(true),
-      (error: unknown) => isTimeout(error) && connection.disconnect(true),
-    );
-  }, everyMs);
+  const timer = setInterval(() => void isAlive(connection, patienceMs), everyMs);
   timer.unref();
   connection.on('end', () => clearInterval(timer));
   return connection;
 }
 
 /**
- * To be asked when the store goes or comes: a Redis that hangs keeps its connections, while another may have taken its
- * place. One that stands and answers nothing is replaced by a new one.
- * @returns false if it was
+ * Replaces a connection that stands and answers nothing. If the machine at the other end has lost its power, or its network,
+ * a connection looks well for minutes, and one that only listens for ever; and a Redis that hangs keeps its connections while
+ * another may have taken its place, so this is also to be asked when the store goes or comes.
+ * @returns false if it was replaced
  */
-export async function isAlive(connection: Redis): Promise<boolean> {
+export async function isAlive(connection: Redis, patienceMs = SILENCE_MS): Promise<boolean> {
   if (connection.status !== 'ready') return true;
   const answered = connection.ping().then(
     () => true,
     () => false,
   );
   const patience = new AbortController();
-  const silent = delay(SILENCE_MS, false, { signal: patience.signal }).catch(() => false);
+  const silent = delay(patienceMs, false, { ref: false, signal: patience.signal }).catch(() => false);
   const isAnswered = await Promise.race([answered, silent]);
   patience.abort();
   // One that was lost meanwhile is on its way to be replaced.
