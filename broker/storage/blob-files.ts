@@ -40,11 +40,12 @@ export const bytesGone = (cause: unknown): FirmwireError =>
 export const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'ENOENT';
 
-/** False if the file is too young, or gone. */
+/** False if the file is too young, or gone. With `graceMs` 0 no file is too young. */
 export async function removeIfOld(path: string, graceMs: number): Promise<boolean> {
   try {
     const { mtimeMs } = await stat(path);
-    if (Date.now() - mtimeMs < graceMs) return false;
+    // Without grace the clock is not asked: it counts whole ms, a file's time does not, and either may have been set.
+    if (graceMs > 0 && Date.now() - mtimeMs < graceMs) return false;
     await rm(path);
     return true;
   } catch (error) {

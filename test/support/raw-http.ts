@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { Inbox } from './inbox.js';
 
@@ -49,7 +48,10 @@ export class RawExchange {
     socket.on('error', () => {
       closed = 'error';
     });
-    this.answer = once(socket, 'close').then(() => readAnswer(this.#bytes, closed));
+    // Not `once` of node:events: that rejects on an error, and a server that was killed may answer with a reset.
+    this.answer = new Promise<void>((resolve) => socket.once('close', () => resolve())).then(() =>
+      readAnswer(this.#bytes, closed),
+    );
   }
 
   get received(): number {

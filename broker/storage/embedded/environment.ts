@@ -59,7 +59,8 @@ export class Environment {
 
   /**
    * Opens or makes the environment in this directory, and in it what `make` asks for, as one step: a new environment
-   * waits for the disk once, and never has a part of its tables.
+   * waits for the disk once, and never has a part of its tables. Not while the same process writes to it through another
+   * `Environment`: this step holds up the thread until it may write, and that write waits for the thread.
    * @param mapSize bytes of address space to begin with
    * @throws Error if the file is damaged so that LMDB can tell, is not ours, or was written by a newer version
    */

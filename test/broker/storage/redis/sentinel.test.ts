@@ -30,7 +30,8 @@ describe('a link to Redis under Sentinel', () => {
     await primary.commands(['SET', 'mark', 1], ['WAIT', 1, 10_000]);
     const sentinel = await started(RedisServer.sentinel(NAME, primary.port));
     const redis = redisOptions(`redis+sentinel://127.0.0.1:${sentinel.port}/${NAME}`);
-    stores = await openRedis(quick(primary, { redis, replicas: 1 }));
+    // The replica has a third of the command's time, and shares two cores with everybody.
+    stores = await openRedis(quick(primary, { redis, replicas: 1, commandMs: 6000 }));
     const { link, devices } = stores;
     const before = link.id;
     expect(await devices.create(aDevice())).to.equal(true);
