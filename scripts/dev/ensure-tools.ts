@@ -13,6 +13,7 @@ const NEEDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     mosquitto_pub: 'mosquitto-clients',
     curl: 'curl',
     'redis-server': 'redis-server',
+    chromium: 'chromium',
   },
   bench: {
     mosquitto: 'mosquitto',
