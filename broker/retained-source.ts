@@ -9,8 +9,10 @@ import {
   literalPrefix,
   noticeTopic,
   readTopic,
+  serverTopic,
   stateTopic,
 } from '../core/topics.js';
+import type { ServerView } from '../core/view.js';
 import type { RetainedMessage, RetainedSource, RetainedStore, Subscriber } from './retained.js';
 
 /** The topics whose retained messages are the application's own and are kept. */
@@ -26,21 +28,25 @@ export class FirmwireRetained implements RetainedSource {
   readonly #devices: DeviceStore;
   readonly #feed: OwnerFeed;
   readonly #known: () => Promise<void>;
+  readonly #server: () => ServerView | undefined;
 
   /**
    * @param known resolves once all nodes know who listens here: what is read before that may change without a word, for
    *   owners whom nobody is known to hear are told nothing
+   * @param server what owners are told of the server itself, once it can be told
    */
   constructor(
     store: RetainedStore,
     devices: DeviceStore,
     feed: OwnerFeed,
     known: () => Promise<void> = async () => {},
+    server: () => ServerView | undefined = () => undefined,
   ) {
     this.#store = store;
     this.#devices = devices;
     this.#feed = feed;
     this.#known = known;
+    this.#server = server;
   }
 
   async store(message: RetainedMessage): Promise<void> {
@@ -108,6 +114,10 @@ export class FirmwireRetained implements RetainedSource {
         yield { topic: topics.state, payload, qos: 1, derived: true };
       }
     }
+    // Last, so that it ends the listing: what a page showed before and was not told again is no more.
+    const topic = serverTopic(owner);
+    const server = filters.some((filter) => filterMatches(filter, topic)) ? this.#server() : undefined;
+    if (server) yield { topic, payload: Buffer.from(JSON.stringify(server)), qos: 1, derived: true };
   }
 
   /** The devices about which these filters can bring anything; one device where a filter names it. */

@@ -18,6 +18,9 @@ export const noticeTopic = (owner: string, nid: string): string => `/${owner}/rt
 /** Check-ins, offers, progress, results; not retained. */
 export const eventsTopic = (owner: string): string => `/${owner}/rtm/events`;
 
+/** What an owner's page has to know of the server: retained, and the last of what a subscriber is told from the past. */
+export const serverTopic = (owner: string): string => `/${owner}/rtm/server`;
+
 /** What a topic is, as far as rights are concerned. `owner` is always the second level. */
 export type TopicMeaning =
   | { readonly kind: 'device'; readonly owner: string; readonly udid: string }

@@ -30,6 +30,17 @@ export interface DeviceView {
   readonly why: Why;
 }
 
+/** What an owner's page has to know of the server it came from; retained on `/<owner>/rtm/server`. */
+export interface ServerView {
+  readonly version: string;
+  /** Where devices connect; null where MQTT is served by somebody else. */
+  readonly mqttPort: number | null;
+  /** Bytes that an upload may have. */
+  readonly maxUploadBytes: number;
+  /** How long "later" holds back a question. */
+  readonly postponeHours: number;
+}
+
 /** What the stores do not hold about a device. */
 export interface Live {
   readonly online: boolean;

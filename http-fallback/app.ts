@@ -8,6 +8,7 @@ import { apiDocs } from './docs.js';
 import { apiFailure } from './failures.js';
 import { isOperation, type OperationsParts, operationRoutes } from './operations.js';
 import { requestIds, routeOf } from './request-facts.js';
+import { ownersPage } from './rtm.js';
 import { mqttOverWebSocket, type WebSocketParts } from './websocket.js';
 
 export interface AppParts {
@@ -15,6 +16,8 @@ export interface AppParts {
   readonly api: ApiParts;
   readonly webSocket: WebSocketParts;
   readonly operations: OperationsParts;
+  /** Where the built page of the owner lies; without it there is none. */
+  readonly pageFolder?: string | undefined;
   readonly meter: HttpMeter;
   readonly log: Log;
   readonly maxBodyBytes: number;
@@ -70,6 +73,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(deviceRoutes, { ...parts.device, prefix: '/device' });
   await app.register(apiRoutes, { ...parts.api, prefix: '/api/v1' });
   await app.register(async (scope) => mqttOverWebSocket(scope, parts.webSocket));
+  const { pageFolder } = parts;
+  if (pageFolder !== undefined) await app.register(async (scope) => ownersPage(scope, pageFolder));
   return app;
 }
 

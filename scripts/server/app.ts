@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import type { Aedes } from 'aedes';
 import type { FastifyInstance } from 'fastify';
 import { accept } from '../../broker/listener.js';
@@ -17,6 +18,9 @@ import type { OpenStores } from './stores.js';
 import { systemClock } from './system-clock.js';
 
 const SECOND = 1000;
+
+/** The owner's page as Vite has built it, beside the compiled server. */
+const PAGE = fileURLToPath(new URL('../../rtm/page', import.meta.url));
 
 /** What the HTTP side works with. */
 export interface AppWorld {
@@ -102,6 +106,7 @@ export function appOf(
       metrics,
       metricsToken: settings.metrics.token,
     },
+    pageFolder: PAGE,
     meter: metrics,
     log,
     maxBodyBytes: http.maxBodyBytes,

@@ -58,6 +58,7 @@ export interface Firmwire {
  * @throws Error if a port is taken or the store cannot be opened; nothing stays open then
  */
 export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Aedes): Promise<Firmwire> {
+  const version = readVersion();
   const undo: (() => Promise<unknown> | unknown)[] = [];
   const unwind = async (): Promise<void> => {
     for (const step of undo.reverse()) await step();
@@ -78,6 +79,7 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     if (mqtt) undo.push(() => mqtt.close());
     const broker = ownBroker ?? (await createBroker(settings, log, mqtt));
     let attached: Attached | undefined;
+    let mqttPort: number | undefined;
     undo.push(async () => {
       // The sessions are gone by now; what follows from that is still to be written.
       await setImmediate();
@@ -90,7 +92,7 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     const isHeard = (owner: string): boolean => ownBroker !== undefined || sessions.isHeard(owner);
     const outbox = new BrokerOutbox(broker, log, isHeard);
     const metrics = new Metrics(
-      { version: readVersion(), storage: settings.storage, node: link ? nodes.id : broker.id },
+      { version, storage: settings.storage, node: link ? nodes.id : broker.id },
       {
         connectedDevices: () => sessions.devices,
         connectedOwners: () => sessions.owners,
@@ -119,8 +121,17 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     attached = attach(broker, pluginsOf(settings, domain, sessions), {
       log,
       hookMs: settings.mqtt.hookSeconds * SECOND,
-      retained: new FirmwireRetained(stores.retained, stores.devices, domain.feed, () =>
-        domain.errands.heardByAll(),
+      retained: new FirmwireRetained(
+        stores.retained,
+        stores.devices,
+        domain.feed,
+        () => domain.errands.heardByAll(),
+        () => ({
+          version,
+          mqttPort: mqttPort ?? null,
+          maxUploadBytes: settings.http.maxUploadBytes,
+          postponeHours: settings.notices.postponeHours,
+        }),
       ),
       mayAcknowledge: () => (link?.state ?? 'open') === 'open' && (mqtt?.isReady() ?? true),
     });
@@ -168,7 +179,7 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     });
     const listener = ownBroker ? undefined : new MqttListener(broker, packetLimits(settings), log);
     if (listener) undo.push(() => listener.close());
-    const mqttPort = await listener?.listen(settings.mqtt.port, settings.mqtt.host);
+    mqttPort = await listener?.listen(settings.mqtt.port, settings.mqtt.host);
 
     // Before the sessions end: nobody is left to hear that they did.
     if (!mqtt) undo.push(() => outbox.close());
@@ -180,7 +191,7 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     const canTell = async (): Promise<unknown> => mqtt?.ready();
     if (link) joinOthers(link, { domain, nodes, sessions, clock: systemClock, log, begin, canTell, retell });
     server.state = 'open';
-    log.info({ mqttPort, httpPort, storage: settings.storage, version: readVersion(), crashed }, 'ready');
+    log.info({ mqttPort, httpPort, storage: settings.storage, version, crashed }, 'ready');
     if (crashed) domain.housekeeping.recover().catch((err: unknown) => log.error({ err }, 'recovery failed'));
     return { mqttPort, httpPort, firstOwner, close: () => server.close(() => listener?.stop(), unwind) };
   } catch (error) {

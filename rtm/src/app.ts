@@ -1,0 +1,152 @@
+import { computed, signal } from '@preact/signals';
+import { createContext } from 'preact';
+import { useContext } from 'preact/hooks';
+import { Api, ApiError } from './api.js';
+import { Fleet } from './model/fleet.js';
+import { groupQuestions } from './model/questions.js';
+import { currentRelease, summarise } from './model/summary.js';
+import { Link } from './mqtt/link.js';
+import type { Refused } from './mqtt/messages.js';
+import type { Login } from './session.js';
+
+export type Connection = 'connecting' | 'live' | 'reconnecting';
+export type Answer = true | false | 'later';
+
+export interface Toast {
+  readonly id: number;
+  readonly text: string;
+  readonly isFailure: boolean;
+}
+
+/** Answers on their way to the server at one time. */
+const MOST_ANSWERS = 100;
+const TOAST_MS = 6000;
+
+/** What one logged-in owner sees and may do. */
+export class App {
+  readonly fleet = new Fleet();
+  readonly connection = signal<Connection>('connecting');
+  /** When the last connection was lost, ms since the epoch. */
+  readonly lostAt = signal<number | undefined>(undefined);
+  /** Grows whenever the fleet has changed: whoever shows it reads this. */
+  readonly revision = signal(0);
+  readonly toasts = signal<readonly Toast[]>([]);
+  /** Questions that were answered here, and whose end the server has not told yet. */
+  readonly answering = signal<ReadonlySet<string>>(new Set());
+  readonly now = signal(Date.now());
+  readonly api: Api;
+  readonly summary = computed(() => {
+    this.revision.value;
+    return summarise(this.fleet.devices.values());
+  });
+  readonly release = computed(() => {
+    this.revision.value;
+    return currentRelease(this.fleet.devices.values(), this.fleet.firmware);
+  });
+  readonly questions = computed(() => {
+    this.revision.value;
+    return groupQuestions(this.fleet.notices.values());
+  });
+  readonly #link: Link;
+  readonly #clock: ReturnType<typeof setInterval>;
+
+  /** @param onRefused the server will not have this key, now or any more */
+  constructor(
+    readonly login: Login,
+    onRefused: (why: Refused) => void,
+  ) {
+    const base = new URL('..', location.href);
+    this.api = new Api(new URL('api/v1', base).pathname, login.key);
+    const mqtt = new URL('mqtt', base);
+    mqtt.protocol = base.protocol === 'https:' ? 'wss:' : 'ws:';
+    mqtt.hash = '';
+    this.#link = new Link(mqtt.href, login.owner, login.key, {
+      live: () => {
+        this.fleet.relisted();
+        this.connection.value = 'live';
+        this.lostAt.value = undefined;
+      },
+      lost: () => {
+        if (this.connection.value === 'live') this.lostAt.value = Date.now();
+        if (this.connection.value !== 'connecting' || this.fleet.complete)
+          this.connection.value = 'reconnecting';
+      },
+      refused: onRefused,
+      arrived: (messages) => {
+        this.fleet.take(messages);
+        this.#forgetAnswered();
+        this.revision.value++;
+      },
+    });
+    this.#clock = setInterval(() => {
+      this.now.value = Date.now();
+    }, 15_000);
+  }
+
+  close(): void {
+    clearInterval(this.#clock);
+    this.#link.close();
+  }
+
+  /** Tells the owner something for a moment. */
+  say(text: string, isFailure = false): void {
+    const toast = { id: Math.random(), text, isFailure };
+    this.toasts.value = [...this.toasts.value, toast];
+    setTimeout(() => this.unsay(toast.id), isFailure ? 2 * TOAST_MS : TOAST_MS);
+  }
+
+  unsay(id: number): void {
+    this.toasts.value = this.toasts.value.filter((toast) => toast.id !== id);
+  }
+
+  /** Carries something out and says how it went. True if it went well. */
+  async attempt(action: () => Promise<unknown>, done?: string): Promise<boolean> {
+    try {
+      await action();
+      if (done !== undefined) this.say(done);
+      return true;
+    } catch (error) {
+      this.say(error instanceof ApiError ? error.message : String(error), true);
+      return false;
+    }
+  }
+
+  /** Answers questions, each on its own topic (wire.md 5). */
+  async answer(nids: readonly string[], response: Answer): Promise<void> {
+    this.answering.value = new Set([...this.answering.value, ...nids]);
+    const left = [...nids];
+    let missed = 0;
+    const work = async (): Promise<void> => {
+      for (let nid = left.shift(); nid !== undefined; nid = left.shift()) {
+        const notification = { nid, response_type: 'bool', response };
+        const topic = `/${this.login.owner}/rtm/notices/${nid}/reply`;
+        if (await this.#link.publish(topic, { notification })) continue;
+        missed++;
+        const rest = new Set(this.answering.value);
+        rest.delete(nid);
+        this.answering.value = rest;
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(MOST_ANSWERS, nids.length) }, work));
+    if (missed > 0)
+      this.say(
+        `${missed} of ${nids.length} answers did not reach the server. Try again once it is back.`,
+        true,
+      );
+  }
+
+  #forgetAnswered(): void {
+    if (this.answering.value.size === 0) return;
+    const open = [...this.answering.value].filter((nid) => this.fleet.notices.has(nid));
+    if (open.length !== this.answering.value.size) this.answering.value = new Set(open);
+  }
+}
+
+const AppContext = createContext<App | undefined>(undefined);
+export const AppProvider = AppContext.Provider;
+
+export function useApp(): App {
+  const app = useContext(AppContext);
+  if (!app) throw new Error('nobody is logged in');
+  return app;
+}

@@ -1,0 +1,83 @@
+import { useEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import type { Release } from '../model/summary.js';
+import { count } from '../model/text.js';
+
+const HEIGHT = 130;
+/** More points than a chart has pixels would be drawn for nothing. */
+const MOST_POINTS = 300;
+
+/** How many had it at which time: seconds since the epoch, devices. */
+export function curve({ installedAt, since }: Release): [number[], number[]] {
+  const step = Math.max(1, Math.ceil(installedAt.length / MOST_POINTS));
+  const times = [since / 1000];
+  const counts = [0];
+  installedAt.forEach((at, index) => {
+    if (index % step !== 0 && index !== installedAt.length - 1) return;
+    times.push(Math.max(at, since) / 1000);
+    counts.push(index + 1);
+  });
+  return [times, counts];
+}
+
+const colour = (name: string): string =>
+  getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function optionsFor(width: number): uPlot.Options {
+  const axis = {
+    stroke: colour('--pico-muted-color'),
+    grid: { stroke: colour('--pico-muted-border-color'), width: 1 },
+  };
+  return {
+    width,
+    height: HEIGHT,
+    legend: { show: false },
+    cursor: { show: false },
+    scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max)] } },
+    axes: [
+      axis,
+      { ...axis, size: 48, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000] },
+    ],
+    series: [
+      {},
+      { stroke: colour('--installed'), width: 2, fill: colour('--installed-faint'), points: { show: false } },
+    ],
+  };
+}
+
+/** Devices that came back with the release, over time. */
+export function InstalledChart({ release }: { release: Release }) {
+  const ref = useRef<HTMLDivElement>(null);
+  const chart = useRef<uPlot | undefined>(undefined);
+  const latest = useRef(release);
+  latest.current = release;
+  const isDrawn = release.installedAt.length > 1;
+
+  useEffect(() => {
+    const place = ref.current;
+    if (!place || !isDrawn) return;
+    const draw = (): void => {
+      chart.current?.destroy();
+      chart.current = new uPlot(optionsFor(place.clientWidth), curve(latest.current), place);
+    };
+    const dark = matchMedia('(prefers-color-scheme: dark)');
+    const size = new ResizeObserver(() => {
+      if (chart.current?.width !== place.clientWidth) draw();
+    });
+    draw();
+    dark.addEventListener('change', draw);
+    size.observe(place);
+    return () => {
+      dark.removeEventListener('change', draw);
+      size.disconnect();
+      chart.current?.destroy();
+      chart.current = undefined;
+    };
+  }, [isDrawn]);
+
+  useEffect(() => chart.current?.setData(curve(release)), [release]);
+
+  if (!isDrawn) return null;
+  const label = `${count(release.installedAt.length, 'device')} installed ${release.version}, over time`;
+  return <div ref={ref} class="plot" role="img" aria-label={label} />;
+}
