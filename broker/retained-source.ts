@@ -5,6 +5,7 @@ import type { OwnerFeed } from '../core/services/owner-feed.js';
 import {
   filterMatches,
   filterReaches,
+  firmwareTopic,
   isUdid,
   literalPrefix,
   noticeTopic,
@@ -17,9 +18,9 @@ import type { RetainedMessage, RetainedSource, RetainedStore, Subscriber } from 
 const KEPT: ReadonlySet<string> = new Set(['status', 'application', 'shared']);
 
 /**
- * Retained messages of two kinds. The application's own are stored. Ours, `/<owner>/rtm/devices/...` and `.../notices/...`,
- * follow from the device records at the moment somebody subscribes, so that they cannot differ from the truth after a
- * crash, and a release to 10,000 devices stores no 10,000 messages.
+ * Retained messages of two kinds. The application's own are stored. Ours, `/<owner>/rtm/firmware/...`, `.../devices/...` and
+ * `.../notices/...`, follow from the records at the moment somebody subscribes, so that they cannot differ from the truth
+ * after a crash, and a release to 10,000 devices stores no 10,000 messages.
  */
 export class FirmwireRetained implements RetainedSource {
   readonly #store: RetainedStore;
@@ -97,6 +98,8 @@ export class FirmwireRetained implements RetainedSource {
   }
 
   async *#derived(owner: string, filters: readonly string[]): AsyncIterable<RetainedMessage> {
+    // Firmware first: whoever reads a device's state knows by then what it is about.
+    yield* this.#firmwareFor(owner, filters);
     for await (const device of this.#devicesFor(owner, filters)) {
       const notice = noticeOf(device);
       const topics = { notice: noticeTopic(owner, device.udid), state: stateTopic(owner, device.udid) };
@@ -107,6 +110,15 @@ export class FirmwireRetained implements RetainedSource {
         const payload = Buffer.from(JSON.stringify(await this.#feed.view(device)));
         yield { topic: topics.state, payload, qos: 1, derived: true };
       }
+    }
+  }
+
+  async *#firmwareFor(owner: string, filters: readonly string[]): AsyncIterable<RetainedMessage> {
+    if (!filters.some((filter) => filterReaches(filter, ['', owner, 'rtm', 'firmware']))) return;
+    for (const firmware of await this.#feed.firmwareOf(owner)) {
+      const topic = firmwareTopic(owner, firmware.id);
+      if (!filters.some((filter) => filterMatches(filter, topic))) continue;
+      yield { topic, payload: Buffer.from(JSON.stringify(firmware)), qos: 1, derived: true };
     }
   }
 

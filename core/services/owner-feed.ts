@@ -1,9 +1,10 @@
 import { decideUpdate, type OfferPolicy } from '../decide.js';
 import type { Device } from '../device.js';
 import type { Firmware } from '../firmware.js';
+import { type FirmwareView, viewFirmware } from '../firmware-view.js';
 import { noticeOf, noticePayload } from '../notice.js';
 import type { Clock, Outbox, Presence } from '../ports.js';
-import { eventsTopic, noticeTopic, stateTopic } from '../topics.js';
+import { eventsTopic, firmwareTopic, noticeTopic, stateTopic } from '../topics.js';
 import type { UpdateState } from '../update.js';
 import { type DeviceView, viewDevice } from '../view.js';
 import type { Catalog } from './catalog.js';
@@ -48,6 +49,11 @@ export class OwnerFeed {
     return viewDevice(device, decision, { online: this.#parts.presence.isOnline(device.udid), progress });
   }
 
+  /** All firmware of an owner as they see it, oldest first. */
+  async firmwareOf(owner: string): Promise<readonly FirmwareView[]> {
+    return (await this.#parts.catalog.list(owner)).map(viewFirmware);
+  }
+
   event(owner: string, event: EventName, facts: EventFacts): void {
     if (!this.#parts.outbox.isHeard(owner)) return;
     const payload = JSON.stringify({ event, ...facts, at: this.#parts.clock.now() });
@@ -66,6 +72,19 @@ export class OwnerFeed {
 
   firmwareEvent(firmware: Firmware, event: 'published' | 'withdrawn'): void {
     this.event(firmware.owner, event, { firmware: firmware.id, version: firmware.version });
+  }
+
+  /** A firmware has been stored, or stored anew. */
+  firmwareStored(firmware: Firmware): void {
+    const { owner, id } = firmware;
+    if (!this.#parts.outbox.isHeard(owner)) return;
+    const payload = JSON.stringify(viewFirmware(firmware));
+    this.#parts.outbox.toOwner(owner, firmwareTopic(owner, id), payload, true);
+  }
+
+  /** A firmware is no more. */
+  firmwareRemoved({ owner, id }: Firmware): void {
+    this.#parts.outbox.toOwner(owner, firmwareTopic(owner, id), '', true);
   }
 
   /** Publishes the device's state as it now stands. */

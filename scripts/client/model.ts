@@ -1,20 +1,10 @@
 /** The owner API's nouns as they come over HTTP. Sizes are bytes. */
 import type { DeviceView } from '../../core/view.js';
 
+/** Published firmware. */
+export type { FirmwareView } from '../../core/firmware-view.js';
 /** A device as its owner sees it. */
 export type { DeviceView } from '../../core/view.js';
-
-/** Published firmware. */
-export interface FirmwareView {
-  readonly id: string;
-  readonly version: string;
-  readonly platform?: string;
-  readonly udid?: string;
-  readonly size: number;
-  readonly sha256: string;
-  readonly md5: string;
-  readonly files: readonly { readonly name: string; readonly size: number; readonly sha256: string }[];
-}
 
 /** An API key without its secret. */
 export interface KeyView {

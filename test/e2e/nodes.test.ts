@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { madeUpImage } from '../../scripts/simulator/made-up-image.js';
 import { Cluster, LONG_MS } from '../support/cluster.js';
 import { type Device, PLATFORM } from '../support/device.js';
-import { at, listAt, textAt } from '../support/json.js';
+import { at, listAt, parsed, textAt } from '../support/json.js';
 import { OwnerPeer } from '../support/owner-peer.js';
 import { readPayload } from '../support/payload.js';
 import { exchange, getRequest, isWhole, type RawAnswer } from '../support/raw-http.js';
@@ -215,6 +215,21 @@ describe('several nodes are one server', function () {
       expect(await stateOn(C, device)).to.equal('withdrawn');
     }
     await page.peer.end();
+  });
+
+  it('an owner is shown all firmware, whichever node it is published and withdrawn on, and they listen on', async () => {
+    const early = await OwnerPeer.open(cluster.node(C));
+    const { id } = await publish(A);
+    const { body } = await cluster.api(B).call('GET', `/firmware/${id}`);
+    const late = await OwnerPeer.open(cluster.node(B));
+    for (const message of [await early.firmware(id, false), await late.firmware(id, true)])
+      expect(parsed(message.payload)).to.deep.equal(at(body, 'firmware'));
+    expect((await cluster.api(B).call('DELETE', `/firmware/${id}`)).status).to.equal(204);
+    for (const page of [early, late]) expect((await page.firmware(id, false)).payload).to.equal('');
+    const last = await OwnerPeer.open(cluster.node(A));
+    await last.fence();
+    expect(last.peer.inbox.all.filter(({ topic }) => topic.includes('/rtm/firmware/'))).to.deep.equal([]);
+    await Promise.all([early, late, last].map(({ peer }) => peer.end()));
   });
 
   it('a key revoked on one node cuts the sessions on the others, and opens no new ones', async () => {
