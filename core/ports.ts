@@ -10,6 +10,7 @@ import type { ApiKey, Owner } from './account.js';
 import type { Span } from './coverage.js';
 import type { Device } from './device.js';
 import type { Firmware } from './firmware.js';
+import type { HistoryEntry } from './history.js';
 import type { NodeMessage } from './nodes/messages.js';
 import type { Token } from './token.js';
 import type { Consent } from './update.js';
@@ -55,7 +56,7 @@ export interface DeviceStore {
    * @returns the record as it now stands, or undefined if there is no such device
    */
   update(udid: string, change: (device: Device) => Device, lazy?: boolean): Promise<Device | undefined>;
-  /** Durable. False if the owner had no such device. */
+  /** Durable. Its history goes with it. False if the owner had no such device. */
   remove(owner: string, udid: string): Promise<boolean>;
   /** An owner's devices in the order of their UDIDs. `after` is the `next` of the page before. */
   list(owner: string, limit: number, after?: string): Promise<Page<Device>>;
@@ -65,6 +66,24 @@ export interface DeviceStore {
   due(now: number, limit: number): Promise<readonly Device[]>;
   /** Resolves once everything written before is on stable storage. */
   flushed(): Promise<void>;
+}
+
+/** What has happened to devices. A device's history goes with it, in the step in which `DeviceStore.remove` removes it. */
+export interface HistoryStore {
+  /**
+   * Adds what happened to devices, the oldest first, as `extended` in history.ts does, and drops the oldest of more than
+   * `HISTORY_LENGTH`. Leaves out devices that are no more.
+   * @param lazy nobody waits for it: the store may hold it back for some ms, to write more at once
+   */
+  append(entries: ReadonlyMap<string, readonly HistoryEntry[]>, lazy?: boolean): Promise<void>;
+  /** A device's history, the newest first. */
+  list(udid: string): Promise<readonly HistoryEntry[]>;
+}
+
+/** A device's whole history, the oldest entry first. */
+export interface DeviceHistory {
+  readonly udid: string;
+  readonly entries: readonly HistoryEntry[];
 }
 
 export interface FirmwareStore {
@@ -244,6 +263,7 @@ export interface RetainedEntry {
 /** One record of a store, exactly as it is kept; the same on every storage. */
 export type StoreEntry =
   | { readonly kind: 'device'; readonly value: Device }
+  | { readonly kind: 'history'; readonly value: DeviceHistory }
   | { readonly kind: 'token'; readonly value: Token }
   | { readonly kind: 'retained'; readonly value: RetainedEntry }
   | { readonly kind: 'firmware'; readonly value: Firmware }
@@ -257,11 +277,11 @@ export interface StoreArchive {
   /** True if there is not one record. */
   isEmpty(): Promise<boolean>;
   /**
-   * Every record, read as the caller goes on while others write: devices, tokens, retained messages, firmware, keys,
-   * owners. Each is whole, as it was at one moment. Of the owners that were there at the beginning nothing is missing
+   * Every record, read as the caller goes on while others write: devices, their histories, tokens, retained
+   * messages, firmware, keys, owners. Each is whole, as it was at one moment. Of the owners that were there at the beginning nothing is missing
    * that was there all the time; what is added or removed meanwhile may be there or not. What points to something is
-   * read before it, so that what it points to is there too, unless it was removed meanwhile. The same record may
-   * come twice; then the later one is newer.
+   * read before it, so that what it points to is there too, unless it was removed meanwhile; a history follows its
+   * device, without which there is none. The same record may come twice; then the later one is newer.
    */
   export(): AsyncIterable<StoreEntry>;
   /** Durable. Removes every record. From its beginning until an import has ended the store is half restored. */
@@ -281,6 +301,7 @@ export interface Stores {
   readonly devices: DeviceStore;
   readonly firmware: FirmwareStore;
   readonly tokens: TokenStore;
+  readonly history: HistoryStore;
   readonly archive: StoreArchive;
   close(): Promise<void>;
 }
