@@ -10,10 +10,12 @@ import type { ApiKey, Owner } from './account.js';
 import type { Span } from './coverage.js';
 import type { Device } from './device.js';
 import type { Firmware } from './firmware.js';
-import type { HistoryEntry } from './history.js';
+import type { DeviceHistory, HistoryStore } from './history-store.js';
 import type { NodeMessage } from './nodes/messages.js';
 import type { Token } from './token.js';
 import type { Consent } from './update.js';
+
+export type { DeviceHistory, HistoryStore } from './history-store.js';
 
 /** The time, and something to be done later. */
 export interface Clock {
@@ -66,24 +68,6 @@ export interface DeviceStore {
   due(now: number, limit: number): Promise<readonly Device[]>;
   /** Resolves once everything written before is on stable storage. */
   flushed(): Promise<void>;
-}
-
-/** What has happened to devices. A device's history goes with it, in the step in which `DeviceStore.remove` removes it. */
-export interface HistoryStore {
-  /**
-   * Adds what happened to devices, the oldest first, as `extended` in history.ts does, and drops the oldest of more than
-   * `HISTORY_LENGTH`. Leaves out devices that are no more.
-   * @param lazy nobody waits for it: the store may hold it back for some ms, to write more at once
-   */
-  append(entries: ReadonlyMap<string, readonly HistoryEntry[]>, lazy?: boolean): Promise<void>;
-  /** A device's history, the newest first. */
-  list(udid: string): Promise<readonly HistoryEntry[]>;
-}
-
-/** A device's whole history, the oldest entry first. */
-export interface DeviceHistory {
-  readonly udid: string;
-  readonly entries: readonly HistoryEntry[];
 }
 
 export interface FirmwareStore {

@@ -1,5 +1,12 @@
 /** The owner API's nouns as they come over HTTP. Sizes are bytes. */
+import type { HistoryEntry } from '../../core/history.js';
 import type { DeviceView } from '../../core/view.js';
+
+/** One line of a device's history. Times are ISO 8601. */
+export interface HistoryView extends Omit<HistoryEntry, 'at' | 'since'> {
+  readonly at: string;
+  readonly since?: string;
+}
 
 /** Published firmware. */
 export type { FirmwareView } from '../../core/firmware-view.js';
