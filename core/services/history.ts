@@ -70,7 +70,6 @@ export class History {
   /** Writes what waits, if the store is there, and gathers no more. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#cancel?.();
     await this.#write(LAST_STEP, false);
     if (this.#count > 0) this.#parts.log.warn({ entries: this.#count }, 'entries of histories are lost');
   }
@@ -90,9 +89,7 @@ export class History {
     if (this.#isClosed) return;
     this.#cancel ??= this.#parts.clock.after(GATHER_MS, () => {
       this.#cancel = undefined;
-      void this.#write(STEP, true).finally(() => {
-        if (this.#waiting.size > 0) this.#later();
-      });
+      void this.#write(STEP, true);
     });
   }
 
@@ -110,6 +107,8 @@ export class History {
     const due = this.#waiting;
     this.#waiting = new Map();
     this.#count = 0;
+    this.#cancel?.();
+    this.#cancel = undefined;
     while (due.size > 0) {
       const some = firstOf(due, step);
       try {
@@ -142,5 +141,6 @@ export class History {
     this.#count = 0;
     for (const [udid, entries] of due) this.#put(udid, [...entries, ...(newer.get(udid) ?? [])]);
     for (const [udid, entries] of newer) if (!due.has(udid)) this.#put(udid, entries);
+    this.#later();
   }
 }

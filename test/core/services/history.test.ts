@@ -73,7 +73,10 @@ describe('the keeper of histories', () => {
     }
     expect(said().filter((message) => message === 'histories wait for the store')).to.have.length(1);
     store.isAway = false;
+    expect(clock.pending, 'it tries again by itself').to.equal(1);
+    clock.advance(1000);
     expect(await history.list(UDID)).to.deep.equal([failed(2), failed(1), failed(0)]);
+    expect(clock.pending).to.equal(0);
   });
 
   it('drops those that have waited longest past its bound, and tells how many', async () => {
