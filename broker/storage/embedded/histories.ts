@@ -51,7 +51,7 @@ export const historyStore = (
 ): HistoryStore & HistoryArchive => ({
   append(entries, lazy) {
     return environment.write(() => {
-      for (const [udid, added] of entries) if (devices.get(udid)) histories.append(udid, added);
+      for (const [udid, added] of entries) if (devices.has(udid)) histories.append(udid, added);
     }, lazy);
   },
 
