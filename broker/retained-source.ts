@@ -5,6 +5,7 @@ import type { OwnerFeed } from '../core/services/owner-feed.js';
 import {
   filterMatches,
   filterReaches,
+  firmwareTopic,
   isUdid,
   literalPrefix,
   noticeTopic,
@@ -19,9 +20,9 @@ import type { RetainedMessage, RetainedSource, RetainedStore, Subscriber } from 
 const KEPT: ReadonlySet<string> = new Set(['status', 'application', 'shared']);
 
 /**
- * Retained messages of two kinds. The application's own are stored. Ours, `/<owner>/rtm/devices/...` and `.../notices/...`,
- * follow from the device records at the moment somebody subscribes, so that they cannot differ from the truth after a
- * crash, and a release to 10,000 devices stores no 10,000 messages.
+ * Retained messages of two kinds. The application's own are stored. Ours, `/<owner>/rtm/firmware/...`, `.../devices/...` and
+ * `.../notices/...`, follow from the records at the moment somebody subscribes, so that they cannot differ from the truth
+ * after a crash, and a release to 10,000 devices stores no 10,000 messages.
  */
 export class FirmwireRetained implements RetainedSource {
   readonly #store: RetainedStore;
@@ -103,6 +104,8 @@ export class FirmwireRetained implements RetainedSource {
   }
 
   async *#derived(owner: string, filters: readonly string[]): AsyncIterable<RetainedMessage> {
+    // Firmware first: whoever reads a device's state knows by then what it is about.
+    yield* this.#firmwareFor(owner, filters);
     for await (const device of this.#devicesFor(owner, filters)) {
       const notice = noticeOf(device);
       const topics = { notice: noticeTopic(owner, device.udid), state: stateTopic(owner, device.udid) };
@@ -118,6 +121,15 @@ export class FirmwireRetained implements RetainedSource {
     const topic = serverTopic(owner);
     const server = filters.some((filter) => filterMatches(filter, topic)) ? this.#server() : undefined;
     if (server) yield { topic, payload: Buffer.from(JSON.stringify(server)), qos: 1, derived: true };
+  }
+
+  async *#firmwareFor(owner: string, filters: readonly string[]): AsyncIterable<RetainedMessage> {
+    if (!filters.some((filter) => filterReaches(filter, ['', owner, 'rtm', 'firmware']))) return;
+    for (const firmware of await this.#feed.firmwareOf(owner)) {
+      const topic = firmwareTopic(owner, firmware.id);
+      if (!filters.some((filter) => filterMatches(filter, topic))) continue;
+      yield { topic, payload: Buffer.from(JSON.stringify(firmware)), qos: 1, derived: true };
+    }
   }
 
   /** The devices about which these filters can bring anything; one device where a filter names it. */

@@ -9,7 +9,7 @@ export interface RetainedMessage {
   readonly derived?: true;
 }
 
-/** Where retained messages live. Our own `/<owner>/rtm/...` ones are not here: they follow from the device records. */
+/** Where retained messages live. Our own `/<owner>/rtm/...` ones are not here: they follow from the records. */
 export interface RetainedStore {
   /** Replaces the topic's retained message; resolves once it is visible. */
   put(message: RetainedMessage): Promise<void>;

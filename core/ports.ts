@@ -10,9 +10,12 @@ import type { ApiKey, Owner } from './account.js';
 import type { Span } from './coverage.js';
 import type { Device } from './device.js';
 import type { Firmware } from './firmware.js';
+import type { DeviceHistory, HistoryStore } from './history-store.js';
 import type { NodeMessage } from './nodes/messages.js';
 import type { Token } from './token.js';
 import type { Consent } from './update.js';
+
+export type { DeviceHistory, HistoryStore } from './history-store.js';
 
 /** The time, and something to be done later. */
 export interface Clock {
@@ -55,7 +58,7 @@ export interface DeviceStore {
    * @returns the record as it now stands, or undefined if there is no such device
    */
   update(udid: string, change: (device: Device) => Device, lazy?: boolean): Promise<Device | undefined>;
-  /** Durable. False if the owner had no such device. */
+  /** Durable. Its history goes with it. False if the owner had no such device. */
   remove(owner: string, udid: string): Promise<boolean>;
   /** An owner's devices in the order of their UDIDs. `after` is the `next` of the page before. */
   list(owner: string, limit: number, after?: string): Promise<Page<Device>>;
@@ -244,6 +247,7 @@ export interface RetainedEntry {
 /** One record of a store, exactly as it is kept; the same on every storage. */
 export type StoreEntry =
   | { readonly kind: 'device'; readonly value: Device }
+  | { readonly kind: 'history'; readonly value: DeviceHistory }
   | { readonly kind: 'token'; readonly value: Token }
   | { readonly kind: 'retained'; readonly value: RetainedEntry }
   | { readonly kind: 'firmware'; readonly value: Firmware }
@@ -257,11 +261,11 @@ export interface StoreArchive {
   /** True if there is not one record. */
   isEmpty(): Promise<boolean>;
   /**
-   * Every record, read as the caller goes on while others write: devices, tokens, retained messages, firmware, keys,
-   * owners. Each is whole, as it was at one moment. Of the owners that were there at the beginning nothing is missing
+   * Every record, read as the caller goes on while others write: devices, their histories, tokens, retained
+   * messages, firmware, keys, owners. Each is whole, as it was at one moment. Of the owners that were there at the beginning nothing is missing
    * that was there all the time; what is added or removed meanwhile may be there or not. What points to something is
-   * read before it, so that what it points to is there too, unless it was removed meanwhile. The same record may
-   * come twice; then the later one is newer.
+   * read before it, so that what it points to is there too, unless it was removed meanwhile; a history follows its
+   * device, without which there is none. The same record may come twice; then the later one is newer.
    */
   export(): AsyncIterable<StoreEntry>;
   /** Durable. Removes every record. From its beginning until an import has ended the store is half restored. */
@@ -281,6 +285,7 @@ export interface Stores {
   readonly devices: DeviceStore;
   readonly firmware: FirmwareStore;
   readonly tokens: TokenStore;
+  readonly history: HistoryStore;
   readonly archive: StoreArchive;
   close(): Promise<void>;
 }

@@ -15,6 +15,9 @@ export const stateTopic = (owner: string, udid: string): string => `/${owner}/rt
 /** The owner message, retained until answered or moot. */
 export const noticeTopic = (owner: string, nid: string): string => `/${owner}/rtm/notices/${nid}`;
 
+/** A firmware, retained until it is withdrawn. */
+export const firmwareTopic = (owner: string, id: string): string => `/${owner}/rtm/firmware/${id}`;
+
 /** Check-ins, offers, progress, results; not retained. */
 export const eventsTopic = (owner: string): string => `/${owner}/rtm/events`;
 

@@ -48,7 +48,8 @@ export interface Live {
   readonly progress: number | undefined;
 }
 
-const iso = (ms: number): string => new Date(ms).toISOString();
+/** As all times are that an owner is shown. */
+export const iso = (ms: number): string => new Date(ms).toISOString();
 
 const FINISHED: ReadonlySet<UpdateState> = new Set(['downloaded', 'installed']);
 

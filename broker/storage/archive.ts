@@ -1,6 +1,6 @@
 import type { Owner } from '../../core/account.js';
 import { FirmwireError } from '../../core/errors.js';
-import type { StoreArchive, StoreEntry, Stores } from '../../core/ports.js';
+import type { DeviceHistory, HistoryStore, StoreArchive, StoreEntry, Stores } from '../../core/ports.js';
 import type { Token } from '../../core/token.js';
 import type { RetainedStore } from '../retained.js';
 
@@ -10,6 +10,12 @@ export interface TokenArchive {
   all(): AsyncIterable<Token>;
   /** Writes a token exactly as it is. Of two open ones of one device the one that was issued later stays. */
   restore(token: Token): Promise<void>;
+}
+
+/** What a `HistoryStore` is asked besides when all histories move. */
+export interface HistoryArchive {
+  /** Writes a device's history in the place of what there is. */
+  restore(history: DeviceHistory): Promise<void>;
 }
 
 /** Which store this is, and how far a restore into it has got. Each step is atomic and durable. */
@@ -26,6 +32,7 @@ export interface ArchiveState {
 
 type Parts = Pick<Stores, 'accounts' | 'devices' | 'firmware'> & {
   readonly tokens: TokenArchive;
+  readonly history: HistoryStore & HistoryArchive;
   readonly retained: RetainedStore;
 };
 
@@ -48,6 +55,8 @@ export function storeArchive(stores: Parts, state: ArchiveState): StoreArchive {
         return stores.firmware.put(entry.value);
       case 'token':
         return stores.tokens.restore(entry.value);
+      case 'history':
+        return stores.history.restore(entry.value);
       case 'retained':
         return stores.retained.put(entry.value);
     }
@@ -55,8 +64,16 @@ export function storeArchive(stores: Parts, state: ArchiveState): StoreArchive {
 
   async function* entriesOf(owners: readonly Owner[]): AsyncIterable<StoreEntry> {
     const known = new Set(owners.map(({ id }) => id));
+    const udids: string[] = [];
     for (const { id } of owners)
-      for await (const value of stores.devices.all(id)) yield { kind: 'device', value };
+      for await (const value of stores.devices.all(id)) {
+        udids.push(value.udid);
+        yield { kind: 'device', value };
+      }
+    for (const udid of udids) {
+      const entries = (await stores.history.list(udid)).toReversed();
+      if (entries.length > 0) yield { kind: 'history', value: { udid, entries } };
+    }
     for await (const value of stores.tokens.all()) if (known.has(value.owner)) yield { kind: 'token', value };
     for await (const value of stores.retained.withPrefix('')) yield { kind: 'retained', value };
     for (const { id } of owners)

@@ -175,8 +175,9 @@ export class Delivery {
    * @param failed true if it was the server that failed
    */
   async end(left: Span, whole: boolean, failed = false): Promise<void> {
-    const { tokens, records, transfers, clock, telemetry } = this.#parts;
+    const { tokens, records, feed, transfers, clock, telemetry } = this.#parts;
     telemetry.downloaded(this.#outcome(whole, failed), clock.now() - this.#begunAt);
+    if (!this.#completed || !whole) feed.brokeOff(this.udid, this.firmware, this.#transfer.progress);
     try {
       if (!this.#completed) {
         await tokens.cover(this.#token.hash, this.#attempt, left, clock.now());

@@ -1,27 +1,21 @@
 import { decideUpdate, type OfferPolicy } from '../decide.js';
 import type { Device } from '../device.js';
 import type { Firmware } from '../firmware.js';
+import { type FirmwareView, viewFirmware } from '../firmware-view.js';
+import type { HistoryEvent } from '../history.js';
 import { noticeOf, noticePayload } from '../notice.js';
 import type { Clock, Outbox, Presence } from '../ports.js';
-import { eventsTopic, noticeTopic, stateTopic } from '../topics.js';
-import type { UpdateState } from '../update.js';
+import { eventsTopic, firmwareTopic, noticeTopic, stateTopic } from '../topics.js';
 import { type DeviceView, viewDevice } from '../view.js';
 import type { Catalog } from './catalog.js';
+import type { History } from './history.js';
 import type { Transfers } from './transfers.js';
 
 /** Messages to one owner on their way, past which news of progress is left out. */
 const CROWDED = 200;
 
 /** What an owner is told on `/<owner>/rtm/events`. */
-export type EventName =
-  | UpdateState
-  | 'published'
-  | 'postponed'
-  | 'created'
-  | 'removed'
-  | 'checkin'
-  | 'checkout'
-  | 'refused';
+export type EventName = HistoryEvent | 'published' | 'removed';
 
 export interface EventFacts {
   readonly udid?: string;
@@ -32,7 +26,10 @@ export interface EventFacts {
   readonly error?: string;
 }
 
-/** Tells owners what happens to their devices (wire.md 1, the `rtm` rows; 5, the notice). */
+/** What of an event is about something that happened to one device. */
+type DeviceFacts = Pick<EventFacts, 'version' | 'firmware' | 'error'>;
+
+/** Tells owners what happens to their devices (wire.md 1, the `rtm` rows; 5, the notice), and has it kept. */
 export class OwnerFeed {
   readonly #parts: Parts;
 
@@ -48,6 +45,11 @@ export class OwnerFeed {
     return viewDevice(device, decision, { online: this.#parts.presence.isOnline(device.udid), progress });
   }
 
+  /** All firmware of an owner as they see it, oldest first. */
+  async firmwareOf(owner: string): Promise<readonly FirmwareView[]> {
+    return (await this.#parts.catalog.list(owner)).map(viewFirmware);
+  }
+
   event(owner: string, event: EventName, facts: EventFacts): void {
     if (!this.#parts.outbox.isHeard(owner)) return;
     const payload = JSON.stringify({ event, ...facts, at: this.#parts.clock.now() });
@@ -59,13 +61,34 @@ export class OwnerFeed {
     if (this.#parts.outbox.backlog(owner) < CROWDED) this.event(owner, 'downloading', facts);
   }
 
-  deviceEvent(device: Device, event: EventName, facts: EventFacts = {}): void {
+  /** Something has happened to a device. It is kept even if nobody hears of it now. */
+  deviceEvent(device: Device, event: HistoryEvent, facts: DeviceFacts = {}): void {
     const { owner, udid, alias } = device;
+    this.#parts.history.note(udid, { event, at: this.#parts.clock.now(), ...facts });
     this.event(owner, event, { udid, alias, ...facts });
+  }
+
+  /** A download ended before its time: its owner has seen how far it got, and may look it up later. */
+  brokeOff(udid: string, { id, version }: Firmware, progress: number): void {
+    const at = this.#parts.clock.now();
+    this.#parts.history.note(udid, { event: 'downloading', at, version, firmware: id, progress, count: 0 });
   }
 
   firmwareEvent(firmware: Firmware, event: 'published' | 'withdrawn'): void {
     this.event(firmware.owner, event, { firmware: firmware.id, version: firmware.version });
+  }
+
+  /** A firmware has been stored, or stored anew. */
+  firmwareStored(firmware: Firmware): void {
+    const { owner, id } = firmware;
+    if (!this.#parts.outbox.isHeard(owner)) return;
+    const payload = JSON.stringify(viewFirmware(firmware));
+    this.#parts.outbox.toOwner(owner, firmwareTopic(owner, id), payload, true);
+  }
+
+  /** A firmware is no more. */
+  firmwareRemoved({ owner, id }: Firmware): void {
+    this.#parts.outbox.toOwner(owner, firmwareTopic(owner, id), '', true);
   }
 
   /** Publishes the device's state as it now stands. */
@@ -84,6 +107,15 @@ export class OwnerFeed {
     if (isNews) {
       const error = update.error === undefined ? {} : { error: update.error };
       this.deviceEvent(after, update.state, { version: update.version, firmware: update.firmware, ...error });
+    } else if (update?.state === 'downloading' && update.startedAt !== before.update?.startedAt) {
+      // One more attempt is no event, the owner sees its progress; but it happened.
+      const { version, firmware } = update;
+      this.#parts.history.note(after.udid, {
+        event: update.state,
+        at: this.#parts.clock.now(),
+        version,
+        firmware,
+      });
     }
     await this.state(after);
   }
@@ -93,7 +125,8 @@ export class OwnerFeed {
     if (noticeOf(device))
       this.#parts.outbox.toOwner(device.owner, noticeTopic(device.owner, device.udid), '', true);
     this.#parts.outbox.toOwner(device.owner, stateTopic(device.owner, device.udid), '', true);
-    this.deviceEvent(device, 'removed');
+    this.#parts.history.forget(device.udid);
+    this.event(device.owner, 'removed', { udid: device.udid, alias: device.alias });
   }
 
   #notice(before: Device, after: Device): void {
@@ -113,6 +146,7 @@ interface Parts {
   readonly catalog: Catalog;
   readonly presence: Presence;
   readonly transfers: Transfers;
+  readonly history: Pick<History, 'note' | 'forget'>;
   readonly clock: Clock;
   readonly policy: OfferPolicy;
 }

@@ -89,6 +89,7 @@ export class Publisher {
     if (!firmware) throw new FirmwireError('firmware_not_found');
     await lock.acquire(BLOBS, async () => {
       if (!(await catalog.remove(owner, id))) throw new FirmwireError('firmware_not_found');
+      feed.firmwareRemoved(firmware);
       if (!(await catalog.isUsed(firmware.sha256))) await blobs.remove(firmware.sha256);
     });
     feed.firmwareEvent(firmware, 'withdrawn');
@@ -160,7 +161,7 @@ export class Publisher {
 
   /** Keeps bytes and record, unless exactly this is there already. */
   #store(firmware: Firmware, body: StagedBlob): Promise<{ stored: Firmware; created: boolean }> {
-    const { catalog, lock } = this.#parts;
+    const { catalog, feed, lock } = this.#parts;
     return lock.acquire(BLOBS, async () => {
       // Another node may have published just now.
       catalog.forget(firmware.owner);
@@ -171,6 +172,8 @@ export class Publisher {
       await body.keep();
       const stored = known ? { ...known, rollout: firmware.rollout } : firmware;
       await catalog.put(stored);
+      // Here, where no withdrawal can come in between: the last word on a topic holds.
+      feed.firmwareStored(stored);
       return { stored, created: !known };
     });
   }

@@ -85,7 +85,7 @@ export class Registry {
     // A well-formed UDID unknown so far is kept; one of another owner never touches that owner's record.
     const wanted = facts.udid === undefined ? undefined : await this.#create(owner, facts.udid, facts);
     const created = wanted?.owner === owner ? wanted : await this.#create(owner, randomUUID(), facts);
-    this.#parts.feed.deviceEvent(created, 'checkin');
+    this.#parts.feed.deviceEvent(created, 'checkin', versionOf(created));
     return created;
   }
 
@@ -121,8 +121,7 @@ export class Registry {
   async #note(udid: string, facts: CheckIn, lazy: boolean): Promise<Device | undefined> {
     const { records, feed, clock } = this.#parts;
     const device = await records.change(udid, (known) => arrived(known, facts, clock.now()), lazy);
-    const version = device?.version === undefined ? {} : { version: device.version };
-    if (device) feed.deviceEvent(device, 'checkin', version);
+    if (device) feed.deviceEvent(device, 'checkin', versionOf(device));
     return device;
   }
 
@@ -211,6 +210,9 @@ export class Registry {
     return device;
   }
 }
+
+/** What a check-in tells of the version. */
+const versionOf = ({ version }: Device): { version?: string } => (version === undefined ? {} : { version });
 
 /** A device that has checked in, and whether that has been written down. */
 export interface Arrival {

@@ -1,12 +1,22 @@
 import { FirmwireError } from '../../core/errors.js';
+import type { HistoryEntry } from '../../core/history.js';
 import type { DeviceStore } from '../../core/ports.js';
 import type { Announcer } from '../../core/services/announcer.js';
+import type { History } from '../../core/services/history.js';
 import type { Orders } from '../../core/services/orders.js';
 import type { OwnerFeed } from '../../core/services/owner-feed.js';
 import type { Records } from '../../core/services/records.js';
 import type { Registry } from '../../core/services/registry.js';
-import type { DeviceView } from '../../core/view.js';
-import { DeviceAnswer, DeviceList, DevicePatchBody, OrderBody, PageQuery, UdidParams } from './schemas.js';
+import { type DeviceView, iso } from '../../core/view.js';
+import {
+  DeviceAnswer,
+  DeviceList,
+  DevicePatchBody,
+  EventList,
+  OrderBody,
+  PageQuery,
+  UdidParams,
+} from './schemas.js';
 import type { ApiScope } from './scope.js';
 
 export interface DeviceApiParts {
@@ -16,6 +26,7 @@ export interface DeviceApiParts {
   readonly orders: Orders;
   readonly announcer: Announcer;
   readonly feed: OwnerFeed;
+  readonly history: Pick<History, 'list'>;
   /** Ends the connection of a device that is no more. */
   readonly cutDevice: (udid: string) => void;
 }
@@ -53,6 +64,26 @@ export function deviceApi(scope: ApiScope, parts: DeviceApiParts): void {
     '/devices/:udid',
     { schema: { tags, summary: 'One device', params: UdidParams, response: { 200: DeviceAnswer } } },
     async ({ principal, params }) => ({ device: mutable(await view(principal.owner, params.udid)) }),
+  );
+
+  scope.get(
+    '/devices/:udid/events',
+    {
+      schema: {
+        tags,
+        summary: 'What has happened to a device, the newest first',
+        description:
+          'The last 100 entries. Between two pieces of news all check-ins with one version are one entry, and so are ' +
+          'check-outs, and attempts to download one firmware: "count" times from "since" to "at".',
+        params: UdidParams,
+        response: { 200: EventList },
+      },
+    },
+    async ({ principal, params }) => {
+      if (!(await parts.records.ofOwner(principal.owner, params.udid)))
+        throw new FirmwireError('no_such_device');
+      return { events: (await parts.history.list(params.udid)).map(shown) };
+    },
   );
 
   scope.patch(
@@ -102,6 +133,13 @@ export function deviceApi(scope: ApiScope, parts: DeviceApiParts): void {
     },
   );
 }
+
+/** An entry as it is shown. */
+const shown = ({ at, since, ...entry }: HistoryEntry) => ({
+  ...entry,
+  at: iso(at),
+  ...(since !== undefined && { since: iso(since) }),
+});
 
 /** The same view for the serializer, whose types know no read-only arrays. */
 const mutable = (view: DeviceView) => ({ ...view, tags: [...view.tags] });

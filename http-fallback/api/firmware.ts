@@ -1,5 +1,6 @@
 import { FirmwireError } from '../../core/errors.js';
 import type { Firmware } from '../../core/firmware.js';
+import { viewFirmware } from '../../core/firmware-view.js';
 import type { Log } from '../../core/ports.js';
 import type { Catalog } from '../../core/services/catalog.js';
 import type { Publisher } from '../../core/services/publisher.js';
@@ -18,17 +19,11 @@ export interface FirmwareApiParts {
 
 const tags = ['firmware'];
 
-/** What an owner is shown of a firmware. */
-const show = ({ owner: _owner, chip: _chip, format: _format, ...firmware }: Firmware) => ({
-  ...firmware,
-  platform: firmware.platform ?? null,
-  udid: firmware.udid ?? null,
-  envHash: firmware.envHash ?? null,
-  notes: firmware.notes ?? null,
-  tags: [...firmware.tags],
-  files: [...firmware.files],
-  createdAt: new Date(firmware.createdAt).toISOString(),
-});
+/** The view for the serializer, whose types know no read-only arrays. */
+const show = (firmware: Firmware) => {
+  const view = viewFirmware(firmware);
+  return { ...view, tags: [...view.tags], files: [...view.files] };
+};
 
 /** `/api/v1/firmware`. */
 export function firmwareApi(scope: ApiScope, parts: FirmwareApiParts): void {

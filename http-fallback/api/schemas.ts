@@ -39,6 +39,27 @@ export const DeviceSchema = Type.Object({
   }),
 });
 
+export const EventList = Type.Object({
+  events: Type.Array(
+    Type.Object({
+      event: Type.String({
+        description:
+          'created, checkin, checkout, asked, approved, declined, postponed, offered, downloading, downloaded, installed, ' +
+          'failed, refused or withdrawn',
+      }),
+      at: Type.String({ format: 'date-time', description: 'Of several: when the last one happened' }),
+      since: Type.Optional(Type.String({ format: 'date-time', description: 'When the first one happened' })),
+      count: Type.Optional(Type.Number({ description: 'How often it happened; absent: once' })),
+      version: Type.Optional(Type.String()),
+      firmware: Type.Optional(Type.String()),
+      progress: Type.Optional(
+        Type.Number({ description: 'Percent that had left when a download ended before its time' }),
+      ),
+      error: Type.Optional(Type.String({ description: "The updater's own text" })),
+    }),
+  ),
+});
+
 export const DeviceAnswer = Type.Object({ device: DeviceSchema });
 
 export const DeviceList = Type.Object({

@@ -8,7 +8,9 @@ import type { Kind } from './records.js';
  * numbered files of lines, firmware bytes as `firmware/<sha256>` before the records that name them, `checksums.json`.
  */
 const FORMAT = 'firmwire-backup';
-const VERSION = 1;
+const VERSION = 2;
+/** Before this version there were no histories. */
+const WITH_HISTORIES = 2;
 
 export const MANIFEST = 'manifest.json';
 export const CHECKSUMS = 'checksums.json';
@@ -16,6 +18,7 @@ export const CHECKSUMS = 'checksums.json';
 /** The folder of each kind, in the order of the file: what makes a store usable comes last. */
 const FOLDERS: Readonly<Record<Kind, string>> = {
   device: 'devices',
+  history: 'history',
   token: 'tokens',
   retained: 'retained',
   firmware: 'firmware',
@@ -28,7 +31,7 @@ const KIND_OF = new Map(ORDER.map((kind) => [FOLDERS[kind], kind]));
 const ManifestSchema = Type.Object(
   {
     format: Type.Literal(FORMAT),
-    version: Type.Literal(VERSION),
+    version: Type.Integer({ minimum: 1, maximum: VERSION }),
     createdAt: Type.String(),
     /** The version of Firmwire that wrote it. */
     firmwire: Type.String(),
@@ -47,6 +50,7 @@ export type Counts = Record<Kind | 'bytes', number>;
 
 export const noCounts = (): Counts => ({
   device: 0,
+  history: 0,
   token: 0,
   retained: 0,
   firmware: 0,
@@ -96,9 +100,20 @@ export function readName(name: string): Place | undefined {
   return kind && { is: 'lines', kind, number: Number(digits) };
 }
 
+/** True if a backup of this version may hold records of this kind. */
+export const mayHold = (version: number, kind: Kind): boolean =>
+  kind !== 'history' || version >= WITH_HISTORIES;
+
 /** Where a kind stands in the file; a later one has a higher number. */
 export const rank = (kind: Kind): number => ORDER.indexOf(kind);
 
 /** The content of `checksums.json`: always the same bytes for the same facts, so that it can be compared as a whole. */
-export const checksumsText = (counts: Counts, entries: ReadonlyMap<string, string>): string =>
-  `${JSON.stringify({ counts: { ...noCounts(), ...counts }, entries: Object.fromEntries(entries) }, undefined, 1)}\n`;
+export function checksumsText(
+  counts: Counts,
+  entries: ReadonlyMap<string, string>,
+  version: number = VERSION,
+): string {
+  const { history, ...others } = { ...noCounts(), ...counts };
+  const known = mayHold(version, 'history') ? { ...noCounts(), ...others, history } : others;
+  return `${JSON.stringify({ counts: known, entries: Object.fromEntries(entries) }, undefined, 1)}\n`;
+}

@@ -14,6 +14,7 @@ import {
   linesName,
   MANIFEST,
   type Manifest,
+  mayHold,
   noCounts,
   type Place,
   rank,
@@ -78,6 +79,8 @@ class Reading {
   /** What is being read, for a person. */
   at = 'its beginning';
   readonly #counts = noCounts();
+  /** Of the format. */
+  #version = 0;
   readonly #digests = new Map<string, string>();
   /** Of the firmware bytes that have come. */
   readonly #sizes = new Map<string, number>();
@@ -130,7 +133,9 @@ class Reading {
   async *#part(name: string, size: number, entry: Entry): AsyncGenerator<Part> {
     if (this.#digests.size === 0) {
       if (name !== MANIFEST) throw new Error(`it does not begin with ${MANIFEST}`);
-      yield { kind: 'manifest', manifest: readManifest(await this.#text(name, size, entry)) };
+      const manifest = readManifest(await this.#text(name, size, entry));
+      this.#version = manifest.version;
+      yield { kind: 'manifest', manifest };
     } else if (name === CHECKSUMS) {
       this.#compare(await this.#text(name, size, entry));
     } else {
@@ -143,7 +148,7 @@ class Reading {
   /** @throws Error if there is no such place, or this is not the place for it */
   #place(name: string): Place {
     const place = readName(name);
-    if (!place) throw new Error('a backup has no such part');
+    if (!place || !mayHold(this.#version, place.kind)) throw new Error('a backup has no such part');
     const last = this.#last;
     if (last && rank(place.kind) < rank(last.kind)) throw new Error('it stands in the wrong place');
     if (this.#digests.has(name)) throw new Error('it is there twice');
@@ -206,7 +211,7 @@ class Reading {
 
   /** @throws Error if these are not the checksums of what was read */
   #compare(text: string): void {
-    if (text === checksumsText(this.#counts, this.#digests)) return;
+    if (text === checksumsText(this.#counts, this.#digests, this.#version)) return;
     const named = new Map(
       [...text.matchAll(/^ {2}"([^"]+)": "([0-9a-f]{64})",?$/gm)].map(([, name = '', digest]) => [
         name,

@@ -4,7 +4,8 @@ import type { ApiKey, Owner, Scope } from '../../core/account.js';
 import type { Device } from '../../core/device.js';
 import { FirmwireError } from '../../core/errors.js';
 import type { Firmware, FirmwareFile, Release } from '../../core/firmware.js';
-import type { RetainedEntry, StoreEntry } from '../../core/ports.js';
+import { HISTORY_LENGTH, type HistoryEntry, type HistoryEvent } from '../../core/history.js';
+import type { DeviceHistory, RetainedEntry, StoreEntry } from '../../core/ports.js';
 import type { Token } from '../../core/token.js';
 import type { Consent, Update, UpdateState } from '../../core/update.js';
 
@@ -33,21 +34,23 @@ const id = Type.String({ pattern: '^[!-~]{1,128}$' });
 const sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
 const size = Type.Integer({ minimum: 0 });
 
+const STATES: Readonly<Record<UpdateState, true>> = {
+  offered: true,
+  asked: true,
+  approved: true,
+  declined: true,
+  downloading: true,
+  downloaded: true,
+  installed: true,
+  failed: true,
+  withdrawn: true,
+};
+
 const update = record({
   firmware: text,
   version: text,
   size,
-  state: oneOf<UpdateState>({
-    offered: true,
-    asked: true,
-    approved: true,
-    declined: true,
-    downloading: true,
-    downloaded: true,
-    installed: true,
-    failed: true,
-    withdrawn: true,
-  }),
+  state: oneOf<UpdateState>(STATES),
   since: number,
   from: maybeText,
   consent: Type.Optional(
@@ -64,6 +67,24 @@ const update = record({
 } satisfies Members<Update>);
 
 const file = record({ name: text, size, sha256 } satisfies Members<FirmwareFile>);
+
+const historyEntry = record({
+  event: oneOf<HistoryEvent>({
+    ...STATES,
+    created: true,
+    checkin: true,
+    checkout: true,
+    postponed: true,
+    refused: true,
+  }),
+  at: number,
+  since: maybeNumber,
+  count: maybeNumber,
+  version: maybeText,
+  firmware: maybeText,
+  progress: maybeNumber,
+  error: maybeText,
+} satisfies Members<HistoryEntry>);
 
 const SCHEMAS = {
   device: record({
@@ -89,6 +110,10 @@ const SCHEMAS = {
     declined: texts,
     update: Type.Optional(update),
   } satisfies Members<Device>),
+  history: record({
+    udid: id,
+    entries: Type.Array(historyEntry, { maxItems: HISTORY_LENGTH }),
+  } satisfies Members<DeviceHistory>),
   token: record({
     hash: sha256,
     owner,

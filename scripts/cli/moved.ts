@@ -24,13 +24,14 @@ export function tell(out: Output, done: string, file: string, ms: number, { coun
 
 /** The same for a program. */
 export function tellJson(out: Output, file: string, ms: number, { counts, bytes }: Moved): void {
-  const { owner, key, device, firmware, token, retained } = counts;
+  const { owner, key, device, history, firmware, token, retained } = counts;
   printJson(out, {
     file,
     bytes,
     owners: owner,
     keys: key,
     devices: device,
+    histories: history,
     firmware,
     tokens: token,
     retained,

@@ -6,6 +6,7 @@ import { addDemo } from './demo.js';
 import { addDevices } from './devices.js';
 import { endingOf } from './failures.js';
 import { addFirmware } from './firmware.js';
+import { addHistory } from './history.js';
 import { addKey } from './key.js';
 import { addOwner } from './owner.js';
 import { addPublish } from './publish.js';
@@ -23,6 +24,7 @@ const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
   addServe,
   addPublish,
   addDevices,
+  addHistory,
   addFirmware,
   addWithdraw,
   addUpdate,

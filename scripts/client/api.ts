@@ -4,6 +4,7 @@ import type {
   DevicePage,
   DeviceView,
   FirmwareView,
+  HistoryView,
   KeyScope,
   KeyView,
   NewKey,
@@ -66,6 +67,11 @@ export class Api {
   /** One device. */
   async device(udid: string): Promise<DeviceView> {
     return member(await this.#call({ method: 'GET', path: devicePath(udid) }), 'device');
+  }
+
+  /** What has happened to a device, the newest first. */
+  async history(udid: string): Promise<readonly HistoryView[]> {
+    return member(await this.#call({ method: 'GET', path: `${devicePath(udid)}/events` }), 'events');
   }
 
   /** Changes a device and returns it as it is now. */

@@ -1,20 +1,17 @@
 /** The owner API's nouns as they come over HTTP. Sizes are bytes. */
+import type { HistoryEntry } from '../../core/history.js';
 import type { DeviceView } from '../../core/view.js';
 
-/** A device as its owner sees it. */
-export type { DeviceView } from '../../core/view.js';
+/** One line of a device's history. Times are ISO 8601. */
+export interface HistoryView extends Omit<HistoryEntry, 'at' | 'since'> {
+  readonly at: string;
+  readonly since?: string;
+}
 
 /** Published firmware. */
-export interface FirmwareView {
-  readonly id: string;
-  readonly version: string;
-  readonly platform?: string;
-  readonly udid?: string;
-  readonly size: number;
-  readonly sha256: string;
-  readonly md5: string;
-  readonly files: readonly { readonly name: string; readonly size: number; readonly sha256: string }[];
-}
+export type { FirmwareView } from '../../core/firmware-view.js';
+/** A device as its owner sees it. */
+export type { DeviceView } from '../../core/view.js';
 
 /** An API key without its secret. */
 export interface KeyView {

@@ -9,6 +9,7 @@ import type { ConversationParts } from '../../core/services/conversation.js';
 import { Conversations } from '../../core/services/conversations.js';
 import { Desk } from '../../core/services/desk.js';
 import { Downloads } from '../../core/services/downloads.js';
+import { History } from '../../core/services/history.js';
 import { Housekeeping } from '../../core/services/housekeeping.js';
 import { Orders } from '../../core/services/orders.js';
 import { OwnerFeed } from '../../core/services/owner-feed.js';
@@ -52,7 +53,8 @@ export function buildDomain(world: World) {
   const transfers = new Transfers(peers);
   const conversations = new Conversations();
   const catalog = new Catalog(stores.firmware, peers);
-  const feed = new OwnerFeed({ outbox, catalog, presence, transfers, clock, policy });
+  const history = new History({ store: stores.history, clock, log });
+  const feed = new OwnerFeed({ outbox, catalog, presence, transfers, history, clock, policy });
   const records = new Records(devices, tokens, feed, telemetry);
   const { admission } = settings.devices;
   const registry = new Registry({
@@ -85,6 +87,7 @@ export function buildDomain(world: World) {
     errands,
     downloads: new Downloads({ tokens, catalog, records, feed, transfers, clock, telemetry }),
     feed,
+    history,
     housekeeping: new Housekeeping({
       accounts: stores.accounts,
       devices,

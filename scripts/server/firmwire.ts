@@ -67,6 +67,9 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
   try {
     const stores = await openStores(settings, log);
     undo.push(() => stores.close());
+    let built: Domain | undefined;
+    // What happens up to the end is still to be written down.
+    undo.push(() => built?.history.close());
     const { link } = stores;
     const redis = link && redisOptions(settings.redis.url);
     const commandMs = settings.redis.commandSeconds * SECOND;
@@ -103,7 +106,7 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
       },
     );
     undo.push(() => metrics.close());
-    const domain = buildDomain({
+    const domain: Domain = buildDomain({
       settings,
       stores,
       blobs,
@@ -118,6 +121,7 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
         nodes.peers.tell({ kind: 'cut-key', owner, keyId });
       },
     });
+    built = domain;
     attached = attach(broker, pluginsOf(settings, domain, sessions), {
       log,
       hookMs: settings.mqtt.hookSeconds * SECOND,

@@ -6,7 +6,7 @@ import type { Device } from '../../core/device.js';
 import { asked } from '../../core/update.js';
 import { anOwner } from '../support/broker-bench.js';
 import { aFirmware, NOW, OTHER_OWNER, OTHER_UDID, OWNER, UDID } from '../support/builders.js';
-import { World } from '../support/domain.js';
+import { anImage, World } from '../support/domain.js';
 
 const STATUS = `/${OWNER}/${UDID}/status`;
 const STATE = `/${OWNER}/rtm/devices/${UDID}`;
@@ -82,11 +82,31 @@ describe('the retained messages of Firmwire', () => {
     expect(JSON.parse(String(state?.payload))).to.include({ udid: UDID, alias: 'kitchen' });
   });
 
+  it('tell an owner all firmware, before the devices', async () => {
+    await world.device(question());
+    const { firmware } = await world.publish();
+    await world.publish({ version: '1.2.0', rollout: 'none' }, anImage(1000, 2));
+    const topic = `/${OWNER}/rtm/firmware/${firmware.id}`;
+    const found = (await matching(anOwner(), `/${OWNER}/rtm/#`)).map((message) => message.topic);
+    expect(found.slice(0, 2).every((each) => each.includes('/rtm/firmware/'))).to.equal(true);
+    expect(found.slice(2)).to.have.members([STATE, NOTICE]);
+    const [message, ...others] = await matching(anOwner(), topic);
+    expect(others).to.deep.equal([]);
+    expect(message).to.include({ topic, qos: 1, derived: true });
+    expect(JSON.parse(String(message?.payload))).to.deep.include({ id: firmware.id, version: '1.1.0' });
+    expect(await topics(anOwner(), `/${OWNER}/rtm/firmware/+`)).to.have.length(2);
+    expect(await topics(anOwner(), `/${OWNER}/rtm/firmware/none`)).to.deep.equal([]);
+    await world.domain.publisher.withdraw(OWNER, firmware.id);
+    expect(await topics(anOwner(), topic)).to.deep.equal([]);
+  });
+
   it('tell nothing of that to devices and to other owners', async () => {
     await world.device(question());
-    expect(await topics(device(UDID), '#')).to.deep.equal([]);
+    const { firmware } = await world.publish({ rollout: 'none' });
+    const named = `/${OWNER}/rtm/firmware/${firmware.id}`;
+    expect(await topics(device(UDID), '#', named)).to.deep.equal([]);
     expect(await topics(device(undefined), '#')).to.deep.equal([]);
     expect(await topics(anOwner({ udid: UDID }), '#')).to.deep.equal([]);
-    expect(await topics(anOwner({ owner: OTHER_OWNER }), '#', NOTICE, STATE)).to.deep.equal([]);
+    expect(await topics(anOwner({ owner: OTHER_OWNER }), '#', NOTICE, STATE, named)).to.deep.equal([]);
   });
 });

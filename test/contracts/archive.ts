@@ -73,6 +73,19 @@ export const EVERYTHING: readonly StoreEntry[] = [
     value: aDevice({ udid: OTHER_UDID, mac: undefined, introduced: false, version: undefined }),
   },
   { kind: 'device', value: aDevice({ udid: udidOf(1), owner: OTHER_OWNER, status: '{"a":"}}"}\u0000é💥' }) },
+  {
+    kind: 'history',
+    value: {
+      udid: UDID,
+      entries: [
+        { event: 'created', at: NOW - HOUR },
+        { event: 'failed', at: NOW - 9, version: '1.1.0', firmware: 'one', error: 'Wrong "MD5" 💥' },
+        { event: 'downloading', at: NOW - 5, since: NOW - 8, count: 2, version: '1.1.0', progress: 40 },
+        { event: 'checkin', at: NOW, version: '1.0.0' },
+      ],
+    },
+  },
+  { kind: 'history', value: { udid: OTHER_UDID, entries: [{ event: 'checkout', at: NOW }] } },
   { kind: 'token', value: DONE },
   { kind: 'token', value: aToken() },
   { kind: 'token', value: BEGUN },
@@ -152,7 +165,15 @@ export function describeArchive(name: string, open: () => Promise<OpenedArchive>
     it('gives what points to something before that', async () => {
       await fill();
       const kinds = (await collect(opened.store.archive.export())).map(({ kind }) => kind);
-      expect([...new Set(kinds)]).to.deep.equal(['device', 'token', 'retained', 'firmware', 'key', 'owner']);
+      expect([...new Set(kinds)]).to.deep.equal([
+        'device',
+        'history',
+        'token',
+        'retained',
+        'firmware',
+        'key',
+        'owner',
+      ]);
     });
 
     it('writes every index', async () => {
@@ -173,6 +194,15 @@ export function describeArchive(name: string, open: () => Promise<OpenedArchive>
       expect(plain(await tokens.get(DONE.hash))).to.deep.equal(plain(DONE));
       expect(await tokens.sweep(NOW + HOUR, 10)).to.equal(1);
       expect(await tokens.get(DONE.hash)).to.equal(undefined);
+    });
+
+    it('a history goes on where it was', async () => {
+      await fill();
+      const next = { event: 'checkin', at: NOW + 1, version: '1.0.0' } as const;
+      await opened.other.history.append(new Map([[UDID, [next]]]));
+      const listed = await opened.store.history.list(UDID);
+      expect(listed).to.have.length(4);
+      expect(listed[0]).to.deep.equal({ ...next, since: NOW, count: 2 });
     });
 
     it('a token goes on where it was: one that is complete is not redeemed again, one that was begun ends', async () => {
@@ -198,6 +228,7 @@ export function describeArchive(name: string, open: () => Promise<OpenedArchive>
     it('takes a record that comes twice as it came last', async () => {
       const again: StoreEntry[] = [
         { kind: 'device', value: aDevice({ mac: 'AABBCCDDEEFF', update: undefined }) },
+        { kind: 'history', value: { udid: UDID, entries: [{ event: 'installed', at: NOW }] } },
         { kind: 'token', value: { ...BEGUN, spans: [[0, 300_000]], completedAt: NOW } },
       ];
       await load('id', [...EVERYTHING, ...again]);
@@ -207,6 +238,7 @@ export function describeArchive(name: string, open: () => Promise<OpenedArchive>
       expect(await devices.due(NOW + HOUR, 10)).to.deep.equal([]);
       await tokens.kill(OTHER_UDID);
       expect((await tokens.get(BEGUN.hash))?.completedAt).to.equal(NOW);
+      expect(await opened.other.history.list(UDID)).to.deep.equal([{ event: 'installed', at: NOW }]);
     });
 
     it('refuses to import into a store that is not empty, and changes nothing', async () => {

@@ -8,6 +8,7 @@ import { describeDueDevices } from './device-due.js';
 import { describeDeviceStore } from './device-store.js';
 import { describeFirmwareStore } from './firmware-store.js';
 import type { Open } from './harness.js';
+import { describeHistoryStore } from './history-store.js';
 import { describeRetainedStore } from './retained-store.js';
 import { describeTokenChange } from './token-change.js';
 import { describeTokenStore } from './token-store.js';
@@ -47,6 +48,10 @@ describeDueDevices(
 describeFirmwareStore(
   NAME,
   opening(({ firmware }) => firmware),
+);
+describeHistoryStore(
+  NAME,
+  opening((stores) => stores),
 );
 describeTokenStore(
   NAME,

@@ -9,6 +9,7 @@ import { describeDueDevices } from './device-due.js';
 import { describeDeviceStore } from './device-store.js';
 import { describeFirmwareStore } from './firmware-store.js';
 import type { Open } from './harness.js';
+import { describeHistoryStore } from './history-store.js';
 import { describeRetainedStore } from './retained-store.js';
 import { describeTokenChange } from './token-change.js';
 import { describeTokenStore } from './token-store.js';
@@ -59,6 +60,10 @@ describe('stores on Redis', () => {
   describeFirmwareStore(
     NAME,
     opening(({ firmware }) => firmware),
+  );
+  describeHistoryStore(
+    NAME,
+    opening((stores) => stores),
   );
   describeTokenStore(
     NAME,

@@ -257,6 +257,27 @@ describe('kill -9 at any moment', function () {
     await Promise.all([device.drop(), owner.peer.drop()]);
   });
 
+  it('what has happened to a device is still told, and its history goes on', async () => {
+    const device = newDevice(false);
+    await device.register();
+    const told = async () => {
+      const { body } = await ownerApi(server).call('GET', `/devices/${device.udid}/events`);
+      return listAt(body, 'events').map((event) => [at(event, 'event'), at(event, 'count')]);
+    };
+    // Who is told it has it written before.
+    expect(await told()).to.deep.equal([
+      ['checkin', undefined],
+      ['created', undefined],
+    ]);
+    server = await server.killAndRestart();
+    device.server = server;
+    await device.register();
+    expect(await told()).to.deep.equal([
+      ['checkin', 2],
+      ['created', undefined],
+    ]);
+  });
+
   it('an answered PATCH, a revoked key and a withdrawal are not undone', async () => {
     const api = ownerApi(server);
     const device = newDevice(true);

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { madeUpImage } from '../../scripts/simulator/made-up-image.js';
 import { Cluster, LONG_MS } from '../support/cluster.js';
 import { type Device, PLATFORM } from '../support/device.js';
-import { at, listAt, textAt } from '../support/json.js';
+import { at, listAt, parsed, textAt } from '../support/json.js';
+import type { OwnerApi } from '../support/owner-api.js';
 import { OwnerPeer } from '../support/owner-peer.js';
 import { readPayload } from '../support/payload.js';
 import { exchange, getRequest, isWhole, type RawAnswer } from '../support/raw-http.js';
@@ -16,6 +17,15 @@ async function startAll(devices: readonly Device[], width = 25): Promise<void> {
     const some = devices.slice(from, from + width);
     await Promise.all(some.map((device) => device.start()));
     await Promise.all(some.map((device) => device.next('ok', LONG_MS)));
+  }
+}
+
+/** The names in a device's history, once there is one of this name: what other nodes noted is written within a second. */
+async function until(api: OwnerApi, udid: string, name: string): Promise<unknown[]> {
+  for (const end = Date.now() + LONG_MS / 2; ; ) {
+    const { body } = await api.call('GET', `/devices/${udid}/events`);
+    const names = listAt(body, 'events').map((event) => at(event, 'event'));
+    if (names.includes(name) || Date.now() > end) return names;
   }
 }
 
@@ -215,6 +225,38 @@ describe('several nodes are one server', function () {
       expect(await stateOn(C, device)).to.equal('withdrawn');
     }
     await page.peer.end();
+  });
+
+  it('an owner is shown all firmware, whichever node it is published and withdrawn on, and they listen on', async () => {
+    const early = await OwnerPeer.open(cluster.node(C));
+    const { id } = await publish(A);
+    const { body } = await cluster.api(B).call('GET', `/firmware/${id}`);
+    const late = await OwnerPeer.open(cluster.node(B));
+    for (const message of [await early.firmware(id, false), await late.firmware(id, true)])
+      expect(parsed(message.payload)).to.deep.equal(at(body, 'firmware'));
+    expect((await cluster.api(B).call('DELETE', `/firmware/${id}`)).status).to.equal(204);
+    for (const page of [early, late]) expect((await page.firmware(id, false)).payload).to.equal('');
+    const last = await OwnerPeer.open(cluster.node(A));
+    await last.fence();
+    expect(last.peer.inbox.all.filter(({ topic }) => topic.includes('/rtm/firmware/'))).to.deep.equal([]);
+    await Promise.all([early, late, last].map(({ peer }) => peer.end()));
+  });
+
+  it('any node tells what has happened to a device, wherever it happened, and forgets it with the device', async () => {
+    const device = await started(A, true);
+    await publish(B);
+    const { url } = await device.nextOffer();
+    device.server = cluster.node(C);
+    await device.download(url);
+    device.version = '1.1.0';
+    await device.register();
+    for (const node of cluster.nodes.keys()) {
+      const names = await until(cluster.api(node), device.udid, 'installed');
+      for (const name of ['created', 'checkin', 'offered', 'downloading', 'downloaded'])
+        expect(names, `node ${node}`).to.include(name);
+    }
+    expect((await cluster.api(B).call('DELETE', `/devices/${device.udid}`)).status).to.equal(204);
+    expect((await cluster.api(C).call('GET', `/devices/${device.udid}/events`)).status).to.equal(404);
   });
 
   it('a key revoked on one node cuts the sessions on the others, and opens no new ones', async () => {

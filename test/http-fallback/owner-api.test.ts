@@ -29,6 +29,7 @@ describe("the owner's API", () => {
   const routes: [method: Method, path: string, body?: object][] = [
     ['GET', '/devices'],
     ['GET', `/devices/${UDID}`],
+    ['GET', `/devices/${UDID}/events`],
     ['PATCH', `/devices/${UDID}`, { alias: 'x' }],
     ['DELETE', `/devices/${UDID}`],
     ['POST', `/devices/${UDID}/update`, {}],
@@ -82,6 +83,7 @@ describe("the owner's API", () => {
     expect(await ask('GET', '/notices')).to.equal('200 {"notices":[]}');
     const one: [Method, string, object?][] = [
       ['GET', `/devices/${UDID}`],
+      ['GET', `/devices/${UDID}/events`],
       ['PATCH', `/devices/${UDID}`, { alias: 'x' }],
       ['DELETE', `/devices/${UDID}`],
       ['POST', `/devices/${UDID}/update`, { firmware: id }],
@@ -94,6 +96,24 @@ describe("the owner's API", () => {
   });
 
   describe('devices', () => {
+    it('tells what has happened to one, the newest first, until it is forgotten', async () => {
+      await checkIn(http, { auto_update: false });
+      http.clock.time += 30_000;
+      await checkIn(http);
+      const id = await publish(http, anImage());
+      const answer = await asOwner(http, 'GET', `/devices/${UDID}/events`);
+      const [first, second] = [NOW, NOW + 30_000].map((ms) => new Date(ms).toISOString());
+      expect(answer.json()).to.deep.equal({
+        events: [
+          { event: 'asked', at: second, version: '1.1.0', firmware: id },
+          { event: 'checkin', at: second, since: first, count: 2, version: '1.0.0' },
+          { event: 'created', at: first },
+        ],
+      });
+      await asOwner(http, 'DELETE', `/devices/${UDID}`);
+      expect(await outcome('GET', `/devices/${UDID}/events`)).to.equal('404 no_such_device');
+    });
+
     it('lists them a page at a time', async () => {
       const udids = ['1', '2', '3', '4', '5'].map((digit) => UDID.replace(/^0/, digit));
       for (const [at, udid] of udids.entries()) await checkIn(http, { udid, mac: `5CCF7F00000${at}` });

@@ -215,6 +215,8 @@ describe('availability', () => {
     const session = aSession();
     await arrive(session);
     await plugin.disconnected(session);
+    // What happened to the device is written down later, which is nothing of the session's.
+    await world.domain.history.list(UDID);
     expect(world.clock.pending).to.equal(0);
     expect(world.domain.conversations.get(UDID)).to.equal(undefined);
     await world.publish();

@@ -50,6 +50,7 @@ const TABLE: Record<string, Row> = {
   [`/${OWNER}/shared/x`]: { publish: MEMBERS, subscribe: MEMBERS, receive: MEMBERS },
   [`/${OWNER}/rtm/devices/${UDID}`]: { publish: [], subscribe: ['owner'], receive: ['owner'] },
   [`/${OWNER}/rtm/notices/${UDID}`]: { publish: [], subscribe: ['owner'], receive: ['owner'] },
+  [`/${OWNER}/rtm/firmware/some-id`]: { publish: [], subscribe: ['owner'], receive: ['owner'] },
   [`/${OWNER}/rtm/events`]: { publish: [], subscribe: ['owner'], receive: ['owner'] },
   [`/${OWNER}/rtm/notices/${UDID}/reply`]: { publish: ['owner'], subscribe: ['owner'], receive: [] },
   [`/${OWNER}/neither`]: { publish: [], subscribe: ['owner'], receive: [] },

@@ -32,6 +32,8 @@ export interface WorldOptions {
   /** Stands between the services and the stores. */
   readonly wrap?: (stores: EmbeddedStores) => EmbeddedStores;
   readonly presence?: Presence;
+  /** False: no owner listens. */
+  readonly isHeard?: boolean;
   /** One of several nodes: what ties it to the others, their time, and the folder that all share. */
   readonly joined?: Joined;
 }
@@ -64,6 +66,7 @@ export class World {
     readonly blobs: BlobStore,
     presence: Presence,
     joined: Joined | undefined,
+    isHeard: boolean,
   ) {
     this.clock = joined?.clock ?? new FakeClock();
     this.domain = buildDomain({
@@ -71,9 +74,11 @@ export class World {
       stores,
       blobs,
       outbox: {
-        isHeard: () => true,
+        isHeard: () => isHeard,
         backlog: () => 0,
-        toOwner: (owner, topic, payload, retain) => this.told.push({ owner, topic, payload, retain }),
+        toOwner: (owner, topic, payload, retain) => {
+          if (isHeard) this.told.push({ owner, topic, payload, retain });
+        },
       },
       presence,
       clock: this.clock,
@@ -94,7 +99,7 @@ export class World {
     const blobs = await openBlobs(join(dir, 'firmware'), settings.downloads.cacheBytes);
     const wrapped = options.wrap?.(stores) ?? stores;
     const presence = options.presence ?? { isOnline: () => false };
-    return new World(settings, dir, wrapped, blobs, presence, options.joined);
+    return new World(settings, dir, wrapped, blobs, presence, options.joined, options.isHeard ?? true);
   }
 
   async close(): Promise<void> {

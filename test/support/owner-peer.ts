@@ -58,6 +58,12 @@ export class OwnerPeer {
     return this.peer.inbox.next('the state', ({ topic, retain }) => topic === wanted && retain === kept);
   }
 
+  /** The next word about a firmware, said just now or kept; an empty payload: it is no more. */
+  firmware(id: string, kept: boolean): Promise<Received> {
+    const wanted = `/${this.account.owner}/rtm/firmware/${id}`;
+    return this.peer.inbox.next('the firmware', ({ topic, retain }) => topic === wanted && retain === kept);
+  }
+
   cleared(nid: string): Promise<Received> {
     return this.peer.inbox.next(
       'the end of the notice',

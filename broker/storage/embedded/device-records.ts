@@ -17,6 +17,11 @@ export class DeviceRecords {
     return this.devices.get(udid);
   }
 
+  /** Cheaper than `get`. */
+  has(udid: string): boolean {
+    return this.devices.has(udid);
+  }
+
   /** Those of these UDIDs that have a record, in this order. */
   read(udids: readonly string[]): Device[] {
     return udids.map((udid) => this.devices.get(udid)).filter((device) => device !== undefined);

@@ -3,12 +3,17 @@ import type { DeviceStore, Page } from '../../../core/ports.js';
 import { lastSeen } from '../last-seen.js';
 import type { DeviceRecords } from './device-records.js';
 import type { Environment } from './environment.js';
+import type { Histories } from './histories.js';
 
 /** A caller of `all` may take its time between two of these, and LMDB reuses no page that an open reader can see. */
 const PAGE = 500;
 
 /** The registry of devices on LMDB. Of several devices of one owner with one MAC, the one seen last is found by it. */
-export function deviceStore(environment: Environment, records: DeviceRecords): DeviceStore {
+export function deviceStore(
+  environment: Environment,
+  records: DeviceRecords,
+  histories: Histories,
+): DeviceStore {
   const { indexes } = records;
 
   function page(owner: string, limit: number, after: string | undefined): Page<Device> {
@@ -43,6 +48,7 @@ export function deviceStore(environment: Environment, records: DeviceRecords): D
         const device = records.get(udid);
         if (device?.owner !== owner) return false;
         records.remove(device);
+        histories.remove(udid);
         return true;
       });
     },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Database, type Key, open, type RootDatabase, TransactionFlags } from 'lmdb';
 import { GroupCommit } from './group-commit.js';
 import { checkHeader } from './header.js';
+import { Sequence } from './sequence.js';
 import { SortedIndex } from './sorted-index.js';
 import { Table } from './table.js';
 
@@ -85,6 +86,11 @@ export class Environment {
   table<V extends NonNullable<unknown>>(name: string): Table<V> {
     const db = this.root.openDB<string, string>(name, { encoding: 'string' });
     return new Table(this.remember(name, db), this.guard);
+  }
+
+  sequence<V>(name: string): Sequence<V> {
+    const db = this.root.openDB<string, Key>(name, { encoding: 'string' });
+    return new Sequence(this.remember(name, db), this.guard);
   }
 
   index(name: string): SortedIndex {

@@ -5,6 +5,7 @@ import { DeviceRecords } from './device-records.js';
 import { deviceStore } from './devices.js';
 import { Environment } from './environment.js';
 import { firmwareStore } from './firmware.js';
+import { Histories, historyStore } from './histories.js';
 import { Identity } from './identity.js';
 import { retainedStore, type SynchronousRetained } from './retained.js';
 import { tokenStore } from './tokens.js';
@@ -25,11 +26,13 @@ export const openEmbedded = (dir: string, toRestore = false): Promise<EmbeddedSt
     const identity = new Identity(environment);
     if (!toRestore) identity.mustBeWhole();
     const records = new DeviceRecords(environment);
+    const histories = new Histories(environment);
     const stores = {
       accounts: accountStore(environment),
-      devices: deviceStore(environment, records),
+      devices: deviceStore(environment, records, histories),
       firmware: firmwareStore(environment),
       tokens: tokenStore(environment, records),
+      history: historyStore(environment, histories, records),
       retained: retainedStore(environment),
     };
     return { ...stores, archive: storeArchive(stores, identity), close: () => environment.close() };

@@ -35,6 +35,11 @@ export class Table<V extends NonNullable<unknown>> {
     return typeof text === 'string' ? this.parse(id, text) : undefined;
   }
 
+  has(id: string): boolean {
+    this.guard();
+    return id.length <= MAX_ID_CHARS && this.db.doesExist(id);
+  }
+
   /** Records in the order of their ids, at most `limit`, those after the id `after`. */
   page(limit: number, after: string | undefined): { readonly id: string; readonly value: V }[] {
     this.guard();

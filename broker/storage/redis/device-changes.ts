@@ -1,7 +1,7 @@
 import type { Device } from '../../../core/device.js';
 import { dueAt } from '../due.js';
 import type { Batch } from './batch.js';
-import { claimantsOf, DUE, deviceKey, devicesOf } from './keys.js';
+import { claimantsOf, DUE, deviceKey, devicesOf, historyOf, openHistoryKey } from './keys.js';
 
 /** Makes what a device is found by say what `after` is instead of `before`; undefined is no record. */
 function reindex(batch: Batch, before: Device | undefined, after: Device | undefined): void {
@@ -47,4 +47,5 @@ export function changeDevice(
 export function removeDevice(batch: Batch, device: Device): void {
   batch.drop(deviceKey(device.udid));
   reindex(batch, device, undefined);
+  batch.run('DEL', openHistoryKey(device.udid).name, historyOf(device.udid));
 }

@@ -5,6 +5,7 @@ import { accountStore } from './accounts.js';
 import { RedisArchiveState, tokenArchive } from './archive.js';
 import { deviceStore } from './devices.js';
 import { firmwareStore } from './firmware.js';
+import { historyStore } from './histories.js';
 import { type LinkOptions, RedisLink } from './link.js';
 import { retainedStore } from './retained.js';
 import { tokenStore } from './tokens.js';
@@ -29,10 +30,12 @@ export async function openRedis(options: LinkOptions, toRestore = false): Promis
   const transactions = new Transactions(link);
   const state = new RedisArchiveState(link);
   if (!toRestore) await unlessRestoring(link, state);
+  const ofHistories = new Transactions(link);
   const records = {
     accounts: accountStore(link, transactions),
     devices: deviceStore(link, transactions),
     firmware: firmwareStore(link, transactions),
+    history: historyStore(link, ofHistories),
     retained: retainedStore(link, transactions),
   };
   const archived = { ...records, tokens: tokenArchive(link, transactions) };
@@ -43,7 +46,7 @@ export async function openRedis(options: LinkOptions, toRestore = false): Promis
     link,
     isNew: link.isNew,
     close: async () => {
-      await transactions.settled();
+      await Promise.all([transactions.settled(), ofHistories.settled()]);
       await link.close();
     },
   };

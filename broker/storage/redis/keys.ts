@@ -1,6 +1,7 @@
 import type { ApiKey, Owner } from '../../../core/account.js';
 import type { Device } from '../../../core/device.js';
 import type { Firmware } from '../../../core/firmware.js';
+import type { HistoryEntry } from '../../../core/history.js';
 import type { Token } from '../../../core/token.js';
 
 /** How a value becomes the text that Redis holds, and back. */
@@ -34,6 +35,14 @@ export const openTokenKey = (udid: string): Key<string> => ({
   isRare: true,
 });
 
+/** The end of a device's history that may still change, oldest first. */
+export const openHistoryKey = (udid: string): Key<readonly HistoryEntry[]> => ({
+  name: `history-open:${udid}`,
+  codec: JSON_CODEC,
+});
+
+/** List: the rest of a device's history as JSON, newest first. */
+export const historyOf = (udid: string): string => `history:${udid}`;
 /** Sorted set: all ids. */
 export const OWNERS = 'owners';
 /** Sorted set: UDID by when its question is due. */

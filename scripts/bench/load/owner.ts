@@ -4,8 +4,8 @@ import { type Login, subscribePacket } from './packets.js';
 import { openSession } from './session.js';
 import { Countdown } from './timing.js';
 
-/** What an owner is sent: the three kinds under `/<owner>/rtm/`, and everything else. */
-export type Kind = 'devices' | 'notices' | 'events' | 'application';
+/** What an owner is sent: the kinds under `/<owner>/rtm/`, and everything else. */
+export type Kind = 'firmware' | 'devices' | 'notices' | 'events' | 'application';
 export type Counts = Readonly<Partial<Record<Kind, number>>>;
 
 /** What came from the beginning of a wait to its end. */
@@ -27,7 +27,13 @@ const kindOf = (topic: string): Kind => {
 export default class Owner {
   private client: MqttClient | undefined;
   private onMessage: (kind: Kind, topic: string, bytes: number) => void = () => {};
-  private readonly counted: Record<Kind, number> = { devices: 0, notices: 0, events: 0, application: 0 };
+  private readonly counted: Record<Kind, number> = {
+    firmware: 0,
+    devices: 0,
+    notices: 0,
+    events: 0,
+    application: 0,
+  };
 
   async login(login: Login): Promise<void> {
     this.client = await openSession(login, {
@@ -47,6 +53,7 @@ export default class Owner {
     const begun = nowMs();
     const all = new Countdown(Object.values(expected).reduce((sum, each) => sum + each, 0));
     const topics: Record<Kind, Set<string>> = {
+      firmware: new Set(),
       devices: new Set(),
       notices: new Set(),
       events: new Set(),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import { sha256 } from '../../../core/account.js';
+import { viewFirmware } from '../../../core/firmware-view.js';
 import { OTHER_OWNER, OTHER_UDID, OWNER, UDID } from '../../support/builders.js';
 import { anImage, codeOf, World, words } from '../../support/domain.js';
 
@@ -49,10 +50,28 @@ describe('the publisher', () => {
     expect((await world.publish({ version: '1.2.0' }, anImage(1000, 2))).asked, 'once more').to.equal(0);
   });
 
-  it('with rollout none stores it and tells nobody', async () => {
+  it('with rollout none stores it and tells the owner nothing but that it is there', async () => {
     await world.device({ autoUpdate: true });
-    expect(await world.publish({ rollout: 'none' })).to.include({ offered: 0, asked: 0, created: true });
-    expect(world.told).to.deep.equal([]);
+    const published = await world.publish({ rollout: 'none' });
+    expect(published).to.include({ offered: 0, asked: 0, created: true });
+    expect(world.told.map(({ topic }) => topic)).to.deep.equal([
+      `/${OWNER}/rtm/firmware/${published.firmware.id}`,
+    ]);
+  });
+
+  it('shows the owner each firmware as it stands, until it is withdrawn', async () => {
+    const { firmware } = await world.publish({ rollout: 'none', notes: 'new' });
+    await world.publish();
+    await world.domain.publisher.withdraw(OWNER, firmware.id);
+    const topic = `/${OWNER}/rtm/firmware/${firmware.id}`;
+    const told = world.told.filter((message) => message.topic === topic);
+    expect(told.every(({ retain, owner }) => retain && owner === OWNER)).to.equal(true);
+    const [first, again, gone] = told.map(({ payload }) => payload);
+    const view = viewFirmware(firmware);
+    expect(JSON.parse(first ?? '')).to.deep.equal(view);
+    expect(JSON.parse(again ?? '')).to.deep.equal({ ...view, rollout: 'all-at-once' });
+    expect(gone).to.equal('');
+    expect(told).to.have.length(3);
   });
 
   it('of the same bytes once more is no second firmware, and releases what was held back', async () => {

@@ -58,12 +58,12 @@ async function repack(entries: readonly TarEntry[]): Promise<Buffer> {
 }
 
 /** The same with checksums that fit: damage that only looking at the content shows. */
-function rechecked(entries: readonly TarEntry[]): TarEntry[] {
+function rechecked(entries: readonly TarEntry[], version?: number): TarEntry[] {
   const last = entries.at(-1);
   const counts: Counts = JSON.parse(String(last?.content)).counts;
   const before = entries.slice(0, -1);
   const digest = ({ content }: TarEntry) => createHash('sha256').update(content).digest('hex');
-  const text = checksumsText(counts, new Map(before.map((entry) => [entry.name, digest(entry)])));
+  const text = checksumsText(counts, new Map(before.map((entry) => [entry.name, digest(entry)])), version);
   return [...before, { name: 'checksums.json', content: Buffer.from(text) }];
 }
 
@@ -121,6 +121,7 @@ describe('the file of a backup', () => {
     expect(parts.map(({ name }) => name)).to.deep.equal([
       'manifest.json',
       'devices/000001.ndjson',
+      'history/000001.ndjson',
       'tokens/000001.ndjson',
       'retained/000001.ndjson',
       `firmware/${sha256(IMAGE)}`,
@@ -135,11 +136,11 @@ describe('the file of a backup', () => {
     expect(recordsOf(found)).to.deep.equal(sorted(ENTRIES));
     expect(found.at(-1)).to.deep.equal({
       kind: 'end',
-      counts: { device: 3, token: 3, retained: 2, firmware: 3, key: 3, owner: 2, bytes: 2 },
+      counts: { device: 3, history: 2, token: 3, retained: 2, firmware: 3, key: 3, owner: 2, bytes: 2 },
     });
     expect(JSON.parse(String(named(/manifest/).content))).to.deep.equal({
       format: 'firmwire-backup',
-      version: 1,
+      version: 2,
       createdAt: new Date(options.now).toISOString(),
       firmwire: '0.1.0',
       store: { id: 'the-store', kind: 'embedded' },
@@ -215,6 +216,8 @@ describe('the file of a backup', () => {
       places.push(end);
     }
     for (let i = at; i < whole.length; i += 100) places.push(i);
+    /** One bit makes it a later version. */
+    const version = whole.indexOf('"version": 2') + '"version": '.length;
     let refused = 0;
     for (const place of places) {
       const flipped = Buffer.from(whole);
@@ -223,7 +226,7 @@ describe('the file of a backup', () => {
         const found = await read(flipped).catch(() => undefined);
         if (found) expect(recordsOf(found)).to.deep.equal(sorted(ENTRIES));
       } else {
-        await refusal(flipped);
+        await refusal(flipped, place === version ? 'backup_newer' : 'backup_invalid');
         refused += 1;
       }
     }
@@ -351,12 +354,27 @@ describe('the file of a backup', () => {
     expect(await change(/owners/, () => 'null\n')).to.match(/line 1/);
   });
 
+  it('of the version before, which had no histories, is read', async () => {
+    const old = replaced(/manifest/, (content) => String(content).replace('"version": 2', '"version": 1'));
+    const without = old.filter(({ name }) => !name.startsWith('history/'));
+    const last = without.at(-1);
+    const told = JSON.parse(String(last?.content));
+    delete told.counts.history;
+    const content = Buffer.from(JSON.stringify(told));
+    const found = await read(
+      await repack(rechecked([...without.slice(0, -1), { name: 'checksums.json', content }], 1)),
+    );
+    expect(recordsOf(found)).to.deep.equal(sorted(ENTRIES.filter(({ kind }) => kind !== 'history')));
+    expect(await refusal(await repack(rechecked(old, 1)))).to.match(/history\/000001.*no such part/);
+    expect(await refusal(await repack(rechecked(without, 2)))).to.match(/checksums/);
+  });
+
   it('of a newer version, or of another program it is refused', async () => {
     const manifest = (edit: (facts: Record<string, unknown>) => unknown) =>
       repack(rechecked(replaced(/manifest/, (content) => JSON.stringify(edit(JSON.parse(String(content)))))));
     expect(
-      await refusal(await manifest((facts) => ({ ...facts, version: 2, more: [] })), 'backup_newer'),
-    ).to.match(/newer version of Firmwire \(format 2; this one knows 1\)/);
+      await refusal(await manifest((facts) => ({ ...facts, version: 3, more: [] })), 'backup_newer'),
+    ).to.match(/newer version of Firmwire \(format 3; this one knows 2\)/);
     expect(await refusal(await manifest((facts) => ({ ...facts, format: 'other' })))).to.match(
       /not the manifest/,
     );

@@ -74,7 +74,7 @@ describe('command line: backup and restore', () => {
   });
 
   it('says the same to a program, and nothing of credentials that are there', async () => {
-    const counts = { owners: 2, keys: 3, devices: 3, firmware: 1, tokens: 3, retained: 2 };
+    const counts = { owners: 2, keys: 3, devices: 3, histories: 2, firmware: 1, tokens: 3, retained: 2 };
     await mkdir(to);
     await writeFile(join(to, 'credentials.json'), '{}');
     for (const { out, exitCode } of [await backup('--json'), await restore('--json')]) {

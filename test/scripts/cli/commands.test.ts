@@ -120,6 +120,25 @@ describe('command line: commands', () => {
     });
   });
 
+  it('history tells what has happened to a device', async () => {
+    const at = '2026-11-23T11:40:00.000Z';
+    const events = [
+      { event: 'checkin', at, since: '2026-11-22T11:40:00.000Z', count: 2880, version: '1.0.0' },
+      { event: 'failed', at, version: '1.1.0', firmware: 'f1', error: 'Wrong MD5' },
+      { event: 'downloading', at, version: '1.1.0', firmware: 'f1', progress: 40 },
+    ];
+    const call = `GET /api/v1/devices/${DEVICE.udid}/events`;
+    server.answers = { [call]: [200, { events }] };
+    const [header, ...rows] = (await output('history', DEVICE.udid)).split('\n');
+    expect(header).to.match(/^TIME +EVENT +VERSION +TIMES +SINCE +DETAILS$/);
+    expect(rows[0]).to.match(/^2026-11-23 11:40 UTC +checkin +1\.0\.0 +2880 +2026-11-22 11:40 UTC +-$/);
+    expect(rows[1]).to.match(/ failed +1\.1\.0 +1 +- +Wrong MD5$/);
+    expect(rows[2]).to.match(/ broke off at 40%$/);
+    expect(await json('history', DEVICE.udid)).to.deep.equal({ events });
+    server.answers = { [call]: [200, { events: [] }] };
+    expect(await output('history', DEVICE.udid)).to.equal('Nothing yet.\n');
+  });
+
   describe('firmware', () => {
     it('lists what is published', async () => {
       server.answers = { 'GET /api/v1/firmware': [200, { firmware: [FIRMWARE] }] };
