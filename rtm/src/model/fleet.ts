@@ -51,16 +51,20 @@ export class Fleet {
     const body = readJson(text);
     switch (kind) {
       case 'devices':
-        return put(this.devices, id, body as DeviceView | undefined);
+        put(this.devices, id, body as DeviceView | undefined);
+        break;
       case 'firmware':
-        return put(this.firmware, id, body as FirmwareView | undefined);
+        put(this.firmware, id, body as FirmwareView | undefined);
+        break;
       case 'notices':
-        return put(this.notices, id, (body as { notification: Notice } | undefined)?.notification);
+        put(this.notices, id, (body as { notification: Notice } | undefined)?.notification);
+        break;
       case 'events':
-        return this.#happened(body as FleetEvent | undefined);
+        this.#happened(body as FleetEvent | undefined);
+        break;
       case 'server':
         this.server = (body as ServerView | undefined) ?? this.server;
-        return this.#listed();
+        this.#listed();
     }
   }
 

@@ -30,7 +30,6 @@ export function FleetTable({ query, onChange }: Props) {
   const app = useApp();
   const rows = useMemo(() => new Rows(), []);
   const revision = app.revision.value;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the fleet is altered in place, and the revision says when
   const devices = useMemo(() => rows.select(app.fleet.devices, query), [rows, app, revision, query]);
   const sort = (key: SortKey): void =>
     onChange({ sort: key, descending: query.sort === key && !query.descending });

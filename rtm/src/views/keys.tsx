@@ -16,7 +16,6 @@ export function KeysPage() {
       keys.value = await app.api.keys();
     });
   };
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the view opens
   useEffect(() => void load(), []);
   const make = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
