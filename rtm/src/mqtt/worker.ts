@@ -2,10 +2,7 @@
  * The page's MQTT client, in a thread of its own: a burst of messages does not hold up the page, and its timers keep
  * running while the page is in the background.
  */
-import './node-globals.js';
-// The modules themselves rather than the bundle, which also brings TLS, SOCKS and WeChat.
-import MqttClient from 'mqtt/lib/client';
-import { browserStreamBuilder } from 'mqtt/lib/connect/ws';
+import { browserStreamBuilder, type Client, MqttClient } from './client.js';
 import type { Arrived, FromWorker, Refused, ToWorker } from './messages.js';
 
 /** The part of DedicatedWorkerGlobalScope that is used; TypeScript has it in a library that excludes the page's. */
@@ -24,7 +21,7 @@ const MOST_AT_ONCE = 500;
 const BAD_CREDENTIALS: ReadonlySet<unknown> = new Set([4, 5]);
 const REFUSED_FILTER = 128;
 
-let client: MqttClient | undefined;
+let client: Client | undefined;
 let waiting: Arrived[] = [];
 let isDue = false;
 

@@ -91,8 +91,9 @@ function VersionQuestion({ question: { version, notices } }: { question: Questio
               <span>
                 <a href={`#/device/${nid}`}>{alias}</a>{' '}
                 <span class="muted">
-                  {installed ? `runs ${installed}, ` : ''}
-                  {isOne ? `${version} is ready` : ''}
+                  {[installed && `runs ${installed}`, isOne && `${version} is ready`]
+                    .filter(Boolean)
+                    .join(', ')}
                 </span>
               </span>
               <AnswerButtons
@@ -112,7 +113,7 @@ function VersionQuestion({ question: { version, notices } }: { question: Questio
             shown.value += STEP;
           }}
         >
-          Show {Math.min(STEP, notices.length - shown.value)} more of {notices.length - shown.value}
+          Show {Math.min(STEP, notices.length - shown.value)} more
         </button>
       )}
       {asking.value !== undefined && (
