@@ -4,6 +4,7 @@ import { useContext } from 'preact/hooks';
 import { Api, ApiError } from './api.js';
 import { Fleet } from './model/fleet.js';
 import { groupQuestions } from './model/questions.js';
+import { EVERYTHING, type Query } from './model/rows.js';
 import { currentRelease, summarise } from './model/summary.js';
 import { Link } from './mqtt/link.js';
 import type { Refused } from './mqtt/messages.js';
@@ -21,6 +22,8 @@ export interface Toast {
 /** Answers on their way to the server at one time. */
 const MOST_ANSWERS = 100;
 const TOAST_MS = 6000;
+/** An answer that was taken ends its question within this; otherwise it may be given again. */
+const ANSWER_MS = 5000;
 
 /** What one logged-in owner sees and may do. */
 export class App {
@@ -34,6 +37,8 @@ export class App {
   /** Questions that were answered here, and whose end the server has not told yet. */
   readonly answering = signal<ReadonlySet<string>>(new Set());
   readonly now = signal(Date.now());
+  /** What the table of the fleet is narrowed to; it stays while the owner looks at a device. */
+  readonly query = signal<Query>(EVERYTHING);
   readonly api: Api;
   readonly summary = computed(() => {
     this.revision.value;
@@ -120,11 +125,12 @@ export class App {
       for (let nid = left.shift(); nid !== undefined; nid = left.shift()) {
         const notification = { nid, response_type: 'bool', response };
         const topic = `/${this.login.owner}/rtm/notices/${nid}/reply`;
-        if (await this.#link.publish(topic, { notification })) continue;
+        if (await this.#link.publish(topic, { notification })) {
+          setTimeout(() => this.#answered(nid), ANSWER_MS);
+          continue;
+        }
         missed++;
-        const rest = new Set(this.answering.value);
-        rest.delete(nid);
-        this.answering.value = rest;
+        this.#answered(nid);
       }
     };
     await Promise.all(Array.from({ length: Math.min(MOST_ANSWERS, nids.length) }, work));
@@ -133,6 +139,11 @@ export class App {
         `${missed} of ${nids.length} answers did not reach the server. Try again once it is back.`,
         true,
       );
+  }
+
+  #answered(nid: string): void {
+    if (!this.answering.value.has(nid)) return;
+    this.answering.value = new Set([...this.answering.value].filter((other) => other !== nid));
   }
 
   #forgetAnswered(): void {

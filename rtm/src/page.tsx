@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
 import { App, AppProvider } from './app.js';
 import type { Refused } from './mqtt/messages.js';
 import { route } from './route.js';
@@ -17,6 +18,8 @@ const REFUSALS: Readonly<Record<Refused, string>> = {
 };
 
 const refusal = signal('');
+/** The last one that tried: who mistyped a key need not type the owner id again. */
+const lastOwner = signal('');
 const open = (login: Login): App =>
   new App(login, (why) => {
     refusal.value = REFUSALS[why];
@@ -33,6 +36,7 @@ function logOut(): void {
 
 function logIn(login: Login): void {
   refusal.value = '';
+  lastOwner.value = login.owner;
   remember(login);
   app.value = open(login);
 }
@@ -45,19 +49,33 @@ function View({ at }: { at: string }) {
   return <FleetPage />;
 }
 
+/** The view there is; another one takes the focus, as the link that led to it is gone. */
+function Content() {
+  const at = route.value;
+  const ref = useRef<HTMLElement>(null);
+  const last = useRef(at);
+  useEffect(() => {
+    if (last.current !== at) ref.current?.focus({ preventScroll: true });
+    last.current = at;
+  }, [at]);
+  return (
+    <main id="content" ref={ref} tabIndex={-1}>
+      <View at={at} />
+    </main>
+  );
+}
+
 /** The whole page: a login form, or what the owner sees. */
 export function Page() {
   const current = app.value;
-  if (!current) return <LoginForm refusal={refusal.value} onLogin={logIn} />;
+  if (!current) return <LoginForm owner={lastOwner.value} refusal={refusal.value} onLogin={logIn} />;
   return (
     <AppProvider value={current}>
       <a class="skip" href="#content" onClick={skip}>
         Skip to the content
       </a>
       <Header onLogOut={logOut} />
-      <main id="content" tabIndex={-1}>
-        <View at={route.value} />
-      </main>
+      <Content />
       <Toasts />
     </AppProvider>
   );

@@ -1,6 +1,5 @@
-import { useSignal } from '@preact/signals';
 import { useApp } from '../app.js';
-import { EVERYTHING, type Query } from '../model/rows.js';
+import type { Query } from '../model/rows.js';
 import { Activity } from './activity.js';
 import { Decisions } from './decisions.js';
 import { EmptyFleet } from './empty.js';
@@ -12,7 +11,7 @@ import { Versions } from './versions.js';
 /** What needs a decision, then the fleet. */
 export function FleetPage() {
   const app = useApp();
-  const query = useSignal<Query>(EVERYTHING);
+  const { query } = app;
   app.revision.value;
   if (!app.fleet.complete && app.fleet.devices.size === 0) {
     return (

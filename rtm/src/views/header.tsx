@@ -1,3 +1,4 @@
+import { useEffect } from 'preact/hooks';
 import { useApp } from '../app.js';
 import { clock } from '../model/text.js';
 import { route } from '../route.js';
@@ -16,6 +17,10 @@ export function Header({ onLogOut }: { onLogOut: () => void }) {
   const connection = app.connection.value;
   const lostAt = app.lostAt.value;
   const open = app.summary.value.asks;
+  // The page is kept open in a tab among others.
+  useEffect(() => {
+    document.title = open > 0 ? `(${open}) Firmwire` : 'Firmwire';
+  }, [open]);
   return (
     <header class="top">
       <a class="brand" href="#/fleet">

@@ -2,13 +2,15 @@ import { useState } from 'preact/hooks';
 import type { Login } from '../session.js';
 
 interface Props {
+  /** Who tried last. */
+  readonly owner: string;
   readonly refusal: string;
   readonly onLogin: (login: Login) => void;
 }
 
 /** Asks for owner id and owner key. */
-export function LoginForm({ refusal, onLogin }: Props) {
-  const [owner, setOwner] = useState('');
+export function LoginForm({ owner: lastOwner, refusal, onLogin }: Props) {
+  const [owner, setOwner] = useState(lastOwner);
   const [key, setKey] = useState('');
   const submit = (event: Event): void => {
     event.preventDefault();
