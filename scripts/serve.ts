@@ -16,10 +16,13 @@ export async function serve(settings: Settings): Promise<void> {
   // A mistake in handling one client must not end the service for all others.
   process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled rejection'));
   const server = await startFirmwire(settings, log);
+  // Before anybody is told that it is ready: whoever waits for that may end it at once.
+  const told = Promise.race(SIGNALS.map((name) => once(process, name)));
   const say = (line: string): boolean => process.stdout.write(`${line}\n`);
   say(
     `Firmwire is ready: MQTT on port ${server.mqttPort}, HTTP on port ${server.httpPort}, MQTT over WebSocket at /mqtt.`,
   );
+  say(`Your fleet, and what waits for your decision: http://localhost:${server.httpPort}/rtm/`);
   if (server.firstOwner) {
     say(
       `The first owner's keys are in ${credentialsPath(settings.data)}; the commands below read them by themselves.`,
@@ -28,7 +31,7 @@ export async function serve(settings: Settings): Promise<void> {
     say('  npx firmwire simulate --devices 5 --platform arduino:esp8266 --version 1.0.0 --auto-update');
     say('  npx firmwire publish FILE --version 1.1.0 --platform arduino:esp8266');
   }
-  const signal = await Promise.race(SIGNALS.map((name) => once(process, name)));
+  const signal = await told;
   log.info({ signal: signal[0] }, 'shutting down');
   for (const name of SIGNALS) process.once(name, endAtOnce);
   await server.close();
