@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Aedes, Client, PublishPacket, Subscription } from 'aedes';
 import type { Log } from '../core/ports.js';
 import { filterMatches } from '../core/topics.js';
+import { namesNoOwner, type Origin, ownerOf } from './ownerless.js';
 import type { RetainedMessage, RetainedSource, Subscriber } from './retained.js';
 
 /** Somebody who is subscribing, and how retained messages get to them. */
@@ -23,8 +24,14 @@ interface Persistence {
   putWill(client: Client, packet: PublishPacket): Promise<void>;
   createRetainedStreamCombi(filters: string[]): Pick<Readable, 'pipe'>;
   outgoingStream(client: Client): Readable | readonly [];
+  outgoingEnqueueCombi(subscriptions: readonly Queueing[], packet: PublishPacket & Queued): Promise<unknown>;
   outgoingUpdate(client: Client, packet: Queued): Promise<unknown>;
   outgoingClearMessageId(client: Client, packet: Queued): Promise<unknown>;
+}
+
+/** A subscription of a persistent session. */
+interface Queueing {
+  readonly clientId: string;
 }
 
 /** What identifies a message in a persistent session's queue. */
@@ -74,6 +81,8 @@ const NO_MESSAGES: Pick<Readable, 'pipe'> = { pipe: (destination) => destination
  * - A will is published by another node if this one dies, and nobody knows the client's rights then: only one that it
  *   may publish now is kept.
  * - A clean session has no queue: none is read, and none is made.
+ * - A message on a topic that names no owner is queued for its owner's clients only: it would not be sent to others, and
+ *   must not wait among what is theirs.
  */
 export function wrapPersistence(broker: Aedes, wrapping: Wrapping): void {
   const { subscriber, retained, log, maySubscribe, mayLeaveWill } = wrapping;
@@ -117,6 +126,15 @@ export function wrapPersistence(broker: Aedes, wrapping: Wrapping): void {
       log.error({ err }, 'retained messages cannot be read');
     });
     return NO_MESSAGES;
+  };
+
+  const enqueue = persistence.outgoingEnqueueCombi.bind(persistence);
+  persistence.outgoingEnqueueCombi = (subscriptions, packet) => {
+    if (!namesNoOwner(packet.topic) || subscriptions.length === 0) return enqueue(subscriptions, packet);
+    const owner = ownerOf(packet.topic, packet as Origin);
+    // Client ids begin with their owner (attach.ts).
+    const own = subscriptions.filter(({ clientId }) => clientId.startsWith(`${owner}:`));
+    return enqueue(own, packet);
   };
 
   // `stream.pipeline` takes any iterable, and an empty stream costs it twice as much.

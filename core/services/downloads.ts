@@ -134,7 +134,8 @@ export class Delivery {
   }
 
   /**
-   * Tells how far the whole body has got: an event for every tenth, and the state now and then.
+   * Tells how far the whole body has got: an event for every tenth, and the state now and then; to Home Assistant the
+   * state is what events are to others.
    * @returns undefined if there is nothing to wait for
    */
   progress(bytes: number): Promise<void> | undefined {
@@ -145,14 +146,15 @@ export class Delivery {
     transfers.advance(this.#transfer, step);
     const { owner, udid } = this.#token;
     feed.progress(owner, { udid, version: this.firmware.version, progress: step });
-    if (clock.now() < this.#stateToldAt + STATE_EVERY_MS) return undefined;
+    if (clock.now() < this.#stateToldAt + STATE_EVERY_MS)
+      return feed.showsProgress(owner) ? this.#tell(udid, (device) => feed.entityState(device)) : undefined;
     this.#stateToldAt = clock.now();
-    return this.#tellState(udid);
+    return this.#tell(udid, (device) => feed.state(device));
   }
 
-  async #tellState(udid: string): Promise<void> {
+  async #tell(udid: string, telling: (device: Device) => Promise<void>): Promise<void> {
     const device = await this.#parts.records.get(udid);
-    if (device) await this.#parts.feed.state(device);
+    if (device) await telling(device);
   }
 
   /**
