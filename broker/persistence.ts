@@ -133,8 +133,9 @@ export function wrapPersistence(broker: Aedes, wrapping: Wrapping): void {
     if (!namesNoOwner(packet.topic) || subscriptions.length === 0) return enqueue(subscriptions, packet);
     const owner = ownerOf(packet.topic, packet as Origin);
     // Client ids begin with their owner (attach.ts).
-    const own = subscriptions.filter(({ clientId }) => clientId.startsWith(`${owner}:`));
-    return enqueue(own, packet);
+    const isOwn = ({ clientId }: Queueing): boolean =>
+      owner !== undefined && clientId.startsWith(`${owner}:`);
+    return enqueue(subscriptions.filter(isOwn), packet);
   };
 
   // `stream.pipeline` takes any iterable, and an empty stream costs it twice as much.

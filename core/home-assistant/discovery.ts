@@ -29,8 +29,8 @@ export interface Discovery {
  * A MAC as Home Assistant writes it. By it one device is one in Home Assistant, whichever integrations know it. What is
  * longer (some ESP32 send 14 digits) is none there.
  */
-const macOf = ({ mac }: Device): string | undefined =>
-  mac?.length === 12 ? (mac.toLowerCase().match(/../g) ?? []).join(':') : undefined;
+const macOf = ({ mac = '' }: Device): string | undefined =>
+  /^[0-9A-F]{12}$/.test(mac) ? mac.toLowerCase().replace(/..(?=.)/g, '$&:') : undefined;
 
 /**
  * Describes a device's `update` entity. It has no availability topic: a device that is away can still be sent an update.
