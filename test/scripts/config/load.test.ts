@@ -127,7 +127,7 @@ describe('config: loadSettings', () => {
       'a\n',
       'a\u0000',
     ];
-    for (const prefix of [...bad, 'x'.repeat(101), 'a/'.repeat(8) + 'a'])
+    for (const prefix of [...bad, 'x'.repeat(101), `${'a/'.repeat(8)}a`])
       it(`may not be ${JSON.stringify(prefix)}`, async () => {
         const failure = await prefixed(prefix).catch((error: unknown) => error);
         expect(String(failure)).to.include('homeAssistant.prefix: must be a topic such as homeassistant');
