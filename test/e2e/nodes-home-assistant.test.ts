@@ -69,7 +69,7 @@ describe('Home Assistant on one node, devices on another', function () {
     await cluster.api(B).call('PATCH', `/devices/${device.udid}`, { alias: 'attic' });
     await watching.config(device.udid, ({ payload }) => payload.includes('attic'));
     const waiting = async ({ owner }: Account): Promise<number> =>
-      Number(await cluster.redis.command('LLEN', `outgoing:${owner}:owner:home`));
+      Number(await cluster.redis.command('LLEN', `outgoing:${encodeURIComponent(`${owner}:owner:home`)}`));
     expect(await waiting(cluster.account)).to.be.greaterThan(0);
     expect(await waiting(bob)).to.equal(0);
     const back = await HomeAssistantPeer.open(cluster.node(B), cluster.account, away);
