@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { cover, coversAll, type Span } from '../coverage.js';
 import type { Device } from '../device.js';
-import { FirmwireError } from '../errors.js';
+import { FirmwireError, isStoreFailure } from '../errors.js';
 import type { Firmware } from '../firmware.js';
 import type { Clock, DownloadOutcome, Telemetry, TokenStore } from '../ports.js';
 import { isLive, isToken, type Token, tokenHash } from '../token.js';
@@ -147,9 +147,18 @@ export class Delivery {
     const { owner, udid } = this.#token;
     feed.progress(owner, { udid, version: this.firmware.version, progress: step });
     if (clock.now() < this.#stateToldAt + STATE_EVERY_MS)
-      return feed.showsProgress(owner) ? this.#tell(udid, (device) => feed.entityState(device)) : undefined;
+      return feed.showsProgress(owner) ? this.#show(udid) : undefined;
     this.#stateToldAt = clock.now();
     return this.#tell(udid, (device) => feed.state(device));
+  }
+
+  /** Tells Home Assistant. That the store is away is no reason to end a download: the next step says more. */
+  async #show(udid: string): Promise<void> {
+    try {
+      await this.#tell(udid, (device) => this.#parts.feed.entityState(device));
+    } catch (error) {
+      if (!isStoreFailure(error)) throw error;
+    }
   }
 
   async #tell(udid: string, telling: (device: Device) => Promise<void>): Promise<void> {

@@ -55,6 +55,8 @@ describe('the docs', () => {
       'docs/redis.md',
       'docs/errors.md',
       'docs/backup.md',
+      'docs/wire.md',
+      'docs/home-assistant.md',
     ];
     for (const file of files) {
       const text = await read(file);
