@@ -48,16 +48,14 @@ export class OwnerFeed {
 
   /** What is decided about a device now, and what no record holds. */
   async look(device: Device): Promise<Seen> {
-    const firmware = await this.#parts.catalog.list(device.owner);
-    const decision = decideUpdate(device, firmware, this.#parts.clock.now(), this.#parts.policy);
-    const progress = this.#parts.transfers.progressOf(device.udid);
-    return { decision, live: { online: this.#parts.presence.isOnline(device.udid), progress } };
+    const decision = this.#decide(device, await this.#parts.catalog.list(device.owner));
+    return { decision, live: this.#live(device) };
   }
 
   /** A device as its owner sees it now. */
   async view(device: Device): Promise<DeviceView> {
-    const { decision, live } = await this.look(device);
-    return viewDevice(device, decision, live);
+    const decision = this.#decide(device, await this.#parts.catalog.list(device.owner));
+    return viewDevice(device, decision, this.#live(device));
   }
 
   event(owner: string, event: EventName, facts: EventFacts): void {
@@ -93,7 +91,8 @@ export class OwnerFeed {
   /** Publishes the device's state as it now stands. */
   async state(device: Device): Promise<void> {
     if (!this.#parts.outbox.isHeard(device.owner)) return;
-    const { decision, live } = await this.look(device);
+    const decision = this.#decide(device, await this.#parts.catalog.list(device.owner));
+    const live = this.#live(device);
     const payload = JSON.stringify(viewDevice(device, decision, live));
     this.#parts.outbox.toOwner(device.owner, stateTopic(device.owner, device.udid), payload, true);
     this.#parts.homeAssistant?.tellState(device, decision, live);
@@ -134,6 +133,15 @@ export class OwnerFeed {
     this.#parts.outbox.toOwner(device.owner, stateTopic(device.owner, device.udid), '', true);
     this.#parts.homeAssistant?.removed(device);
     this.deviceEvent(device, 'removed');
+  }
+
+  #decide(device: Device, all: readonly Firmware[]): Decision {
+    return decideUpdate(device, all, this.#parts.clock.now(), this.#parts.policy);
+  }
+
+  #live({ udid }: Device): Live {
+    const progress = this.#parts.transfers.progressOf(udid);
+    return { online: this.#parts.presence.isOnline(udid), progress };
   }
 
   #notice(before: Device, after: Device): void {
