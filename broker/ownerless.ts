@@ -9,7 +9,7 @@ export const namesNoOwner = (topic: string): boolean => !topic.startsWith('/');
 
 /** What Aedes knows of where a packet comes from; its types leave it out of some packets. */
 export interface Origin {
-  brokerId?: string;
+  brokerId?: string | undefined;
 }
 
 const MARK = /-of-([0-9a-z]{64,128})$/;

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Aedes, Client, PublishPacket, Subscription } from 'aedes';
 import type { Log } from '../core/ports.js';
 import { filterMatches } from '../core/topics.js';
-import { namesNoOwner, type Origin, ownerOf } from './ownerless.js';
+import { namesNoOwner, ownerOf } from './ownerless.js';
 import type { RetainedMessage, RetainedSource, Subscriber } from './retained.js';
 
 /** Somebody who is subscribing, and how retained messages get to them. */
@@ -24,7 +24,7 @@ interface Persistence {
   putWill(client: Client, packet: PublishPacket): Promise<void>;
   createRetainedStreamCombi(filters: string[]): Pick<Readable, 'pipe'>;
   outgoingStream(client: Client): Readable | readonly [];
-  outgoingEnqueueCombi(subscriptions: readonly Queueing[], packet: PublishPacket & Queued): Promise<unknown>;
+  outgoingEnqueueCombi(subscriptions: readonly Queueing[], packet: Queued): Promise<unknown>;
   outgoingUpdate(client: Client, packet: Queued): Promise<unknown>;
   outgoingClearMessageId(client: Client, packet: Queued): Promise<unknown>;
 }
@@ -36,9 +36,17 @@ interface Queueing {
 
 /** What identifies a message in a persistent session's queue. */
 interface Queued {
+  readonly topic: string;
   readonly messageId?: number | undefined;
   readonly brokerId?: string | undefined;
   readonly brokerCounter?: number | undefined;
+}
+
+/** True if the message may wait for this client: its id begins with its owner (attach.ts). */
+function mayQueue(clientId: string, packet: Queued): boolean {
+  if (!namesNoOwner(packet.topic)) return true;
+  const owner = ownerOf(packet.topic, packet);
+  return owner !== undefined && clientId.startsWith(`${owner}:`);
 }
 
 /** No message id of the wire, which has 16 bits (MQTT 3.1.1, 2.3.1). */
@@ -107,6 +115,8 @@ export function wrapPersistence(broker: Aedes, wrapping: Wrapping): void {
     // A clean session has no queue, and the memory persistence would make it an empty one.
     if (client.clean) return undefined;
     if (packet.messageId !== undefined) return clear(client, packet);
+    // It was never queued for others. Redis would count one reader less, and lose it to those who wait for it.
+    if (!mayQueue(client.id, packet)) return undefined;
     const marked = { ...packet, messageId: MARK };
     const isQueued = await persistence.outgoingUpdate(client, marked).then(
       () => true,
@@ -130,12 +140,10 @@ export function wrapPersistence(broker: Aedes, wrapping: Wrapping): void {
 
   const enqueue = persistence.outgoingEnqueueCombi.bind(persistence);
   persistence.outgoingEnqueueCombi = (subscriptions, packet) => {
-    if (!namesNoOwner(packet.topic) || subscriptions.length === 0) return enqueue(subscriptions, packet);
-    const owner = ownerOf(packet.topic, packet as Origin);
-    // Client ids begin with their owner (attach.ts).
-    const isOwn = ({ clientId }: Queueing): boolean =>
-      owner !== undefined && clientId.startsWith(`${owner}:`);
-    return enqueue(subscriptions.filter(isOwn), packet);
+    const own = namesNoOwner(packet.topic)
+      ? subscriptions.filter(({ clientId }) => mayQueue(clientId, packet))
+      : subscriptions;
+    return enqueue(own, packet);
   };
 
   // `stream.pipeline` takes any iterable, and an empty stream costs it twice as much.

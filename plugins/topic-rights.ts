@@ -55,7 +55,10 @@ function canReach({ owner, udid, scope }: Identity, filter: string): boolean {
   return roots.some((levels) => filterReaches(filter, levels));
 }
 
-/** The rights of wire.md section 1, all but Home Assistant's: checked at PUBLISH, at SUBSCRIBE and for every message on its way out. */
+/**
+ * The rights of wire.md section 1, all but those on Home Assistant's topics: checked at PUBLISH, at SUBSCRIBE and for every
+ * message on its way out.
+ */
 export class TopicRights implements Plugin {
   readonly name = 'topic-rights';
   readonly #registry: Registry;
