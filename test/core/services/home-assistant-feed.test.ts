@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { FirmwireError } from '../../../core/errors.js';
 import { aCheckIn, OTHER_UDID, OWNER, UDID } from '../../support/builders.js';
 import { tokenIn, World } from '../../support/domain.js';
 import { discoveryFaults, stateFaults } from '../../support/home-assistant.js';
@@ -77,6 +78,35 @@ describe('what Home Assistant is told', () => {
       in_progress: false,
       update_percentage: null,
     });
+  });
+
+  it('nothing of a step while the store is away, which ends no download', async () => {
+    let isAway = false;
+    world = await World.open({
+      settings: { homeAssistant: { enabled: true } },
+      wrap: (stores) => ({
+        ...stores,
+        devices: {
+          ...stores.devices,
+          get: async (udid) => {
+            if (isAway) throw new FirmwireError('store_unavailable');
+            return stores.devices.get(udid);
+          },
+        },
+      }),
+    });
+    await world.device({ autoUpdate: true });
+    await world.publish();
+    const { conversation, said } = world.connection();
+    await conversation.subscribed();
+    await conversation.checkedIn(aCheckIn());
+    const delivery = await world.redeem(tokenIn(said));
+    isAway = true;
+    await delivery.progress(300);
+    isAway = false;
+    await delivery.progress(600);
+    expect(told(STATE).map((state) => at(state, 'update_percentage'))).to.not.include(30);
+    expect(last()).to.include({ update_percentage: 60 });
   });
 
   it('what becomes available for a device whose record does not change by it, and what does no longer', async () => {
