@@ -106,15 +106,18 @@ export class Publisher {
 
   /**
    * Which version Home Assistant shows as available follows from the decision, and that changes for devices whose record
-   * does not: those that are away and need not be asked.
+   * does not: those that are away and need not be asked. Whose record has changed has been told of, and may be at it.
    */
   async #review(firmware: Firmware): Promise<void> {
-    const { announcer, feed } = this.#parts;
+    const { announcer, devices, feed } = this.#parts;
     if (!feed.showsEntities(firmware.owner)) return;
     await announcer.each(
       firmware.owner,
-      (device) => mismatch(firmware, device) === undefined,
-      (device) => feed.entityState(device),
+      (device) => mismatch(firmware, device) === undefined && device.update?.firmware !== firmware.id,
+      async ({ udid }) => {
+        const device = await devices.get(udid);
+        if (device) await feed.entityState(device);
+      },
     );
   }
 
