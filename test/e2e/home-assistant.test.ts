@@ -112,7 +112,8 @@ describe('Home Assistant, on a real server', function () {
     const shown = home.states(device.udid);
     const percentages = shown.map((each) => at(each, 'update_percentage'));
     const numbers = percentages.filter((each): each is number => typeof each === 'number');
-    expect(numbers).to.include(100).and.to.have.length.greaterThan(3);
+    // Of several states that wait to leave only the last does, so a step may be missing.
+    expect(numbers.some((each) => each > 0 && each < 100)).to.equal(true);
     expect(numbers).to.deep.equal([...numbers].sort((a, b) => a - b));
     expect(shown.at(-1)).to.include({ latest_version: '1.1.0', in_progress: false, update_percentage: null });
     await home.config(device.udid, ({ payload }) => at(parsed(payload), 'device.sw_version') === '1.1.0');
