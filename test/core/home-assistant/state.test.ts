@@ -131,7 +131,7 @@ const ROWS: Record<string, Row> = {
     latest: '1.1.0',
     isUnderWay: true,
     percentage: 40,
-    summary: /./,
+    summary: /^It is downloading 1\.1\.0\.$/,
   },
   'downloading, and the connection is lost': {
     device: auto1(fetching),
