@@ -12,6 +12,7 @@ import type { Log } from '../core/ports.js';
 import { isUdid } from '../core/topics.js';
 import { Flusher } from './flusher.js';
 import { Hooks } from './hooks.js';
+import { markOf, namesNoOwner, type Origin, ownerOf } from './ownerless.js';
 import { granted as atGrantedQos, type SubscriberCell, wrapPersistence } from './persistence.js';
 import type { Message, Plugin } from './plugin.js';
 import type { RetainedSource } from './retained.js';
@@ -77,6 +78,7 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
     qos: packet.qos,
     retain: packet.retain,
     pushed: false,
+    owner: ownerOf(packet.topic, packet as Origin),
   });
   const outlet: Outlet = {
     flusher: new Flusher(),
@@ -181,6 +183,7 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
         done(UNSTORED);
         return;
       }
+      if (namesNoOwner(packet.topic)) (packet as Origin).brokerId = markOf(broker.id, session.identity.owner);
       const message = messageOf(packet);
       const heard = hooks.watchesPublishing ? hooks.publishing(session, message) : undefined;
       const keeping = packet.retain && packet.qos > 0 ? keep(message) : undefined;

@@ -1,5 +1,6 @@
 import type { Aedes } from 'aedes';
 import type { Log, Outbox } from '../core/ports.js';
+import { markOf, namesNoOwner } from './ownerless.js';
 
 /** A message that has not left yet. */
 interface Waiting {
@@ -112,7 +113,9 @@ export class BrokerOutbox implements Outbox {
       qos: 1 as const,
       retain,
       dup: false,
-      brokerId: `${this.#broker.id}-${owner.slice(0, 16)}`,
+      brokerId: namesNoOwner(topic)
+        ? markOf(`${this.#broker.id}-told`, owner)
+        : `${this.#broker.id}-${owner.slice(0, 16)}`,
       brokerCounter: ++this.#counter,
     };
     return new Promise((resolve, reject) => {

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Aedes, Client, PublishPacket, Subscription } from 'aedes';
 import type { Log } from '../core/ports.js';
 import { filterMatches } from '../core/topics.js';
+import { namesNoOwner, ownerOf } from './ownerless.js';
 import type { RetainedMessage, RetainedSource, Subscriber } from './retained.js';
 
 /** Somebody who is subscribing, and how retained messages get to them. */
@@ -23,15 +24,29 @@ interface Persistence {
   putWill(client: Client, packet: PublishPacket): Promise<void>;
   createRetainedStreamCombi(filters: string[]): Pick<Readable, 'pipe'>;
   outgoingStream(client: Client): Readable | readonly [];
+  outgoingEnqueueCombi(subscriptions: readonly Queueing[], packet: Queued): Promise<unknown>;
   outgoingUpdate(client: Client, packet: Queued): Promise<unknown>;
   outgoingClearMessageId(client: Client, packet: Queued): Promise<unknown>;
 }
 
+/** A subscription of a persistent session. */
+interface Queueing {
+  readonly clientId: string;
+}
+
 /** What identifies a message in a persistent session's queue. */
 interface Queued {
+  readonly topic: string;
   readonly messageId?: number | undefined;
   readonly brokerId?: string | undefined;
   readonly brokerCounter?: number | undefined;
+}
+
+/** True if the message may wait for this client: its id begins with its owner (attach.ts). */
+function mayQueue(clientId: string, packet: Queued): boolean {
+  if (!namesNoOwner(packet.topic)) return true;
+  const owner = ownerOf(packet.topic, packet);
+  return owner !== undefined && clientId.startsWith(`${owner}:`);
 }
 
 /** No message id of the wire, which has 16 bits (MQTT 3.1.1, 2.3.1). */
@@ -74,6 +89,8 @@ const NO_MESSAGES: Pick<Readable, 'pipe'> = { pipe: (destination) => destination
  * - A will is published by another node if this one dies, and nobody knows the client's rights then: only one that it
  *   may publish now is kept.
  * - A clean session has no queue: none is read, and none is made.
+ * - A message on a topic that names no owner is queued for its owner's clients only: it would not be sent to others, and
+ *   must not wait among what is theirs.
  */
 export function wrapPersistence(broker: Aedes, wrapping: Wrapping): void {
   const { subscriber, retained, log, maySubscribe, mayLeaveWill } = wrapping;
@@ -98,6 +115,8 @@ export function wrapPersistence(broker: Aedes, wrapping: Wrapping): void {
     // A clean session has no queue, and the memory persistence would make it an empty one.
     if (client.clean) return undefined;
     if (packet.messageId !== undefined) return clear(client, packet);
+    // It was never queued for others. Redis would count one reader less, and lose it to those who wait for it.
+    if (!mayQueue(client.id, packet)) return undefined;
     const marked = { ...packet, messageId: MARK };
     const isQueued = await persistence.outgoingUpdate(client, marked).then(
       () => true,
@@ -117,6 +136,14 @@ export function wrapPersistence(broker: Aedes, wrapping: Wrapping): void {
       log.error({ err }, 'retained messages cannot be read');
     });
     return NO_MESSAGES;
+  };
+
+  const enqueue = persistence.outgoingEnqueueCombi.bind(persistence);
+  persistence.outgoingEnqueueCombi = (subscriptions, packet) => {
+    const own = namesNoOwner(packet.topic)
+      ? subscriptions.filter(({ clientId }) => mayQueue(clientId, packet))
+      : subscriptions;
+    return enqueue(own, packet);
   };
 
   // `stream.pipeline` takes any iterable, and an empty stream costs it twice as much.

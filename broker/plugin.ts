@@ -41,6 +41,8 @@ export interface Message {
   readonly retain: boolean;
   /** True for what the server itself sent to this very session, just now. */
   readonly pushed: boolean;
+  /** Whose it is, on its way out, where the topic names no owner. Without one it is nobody's. */
+  readonly owner?: string | undefined;
 }
 
 /** A plugin's word on a question. Silence is `undefined`: it neither allows nor forbids. */

@@ -1,6 +1,7 @@
 import type { Device } from '../core/device.js';
 import { noticeOf, noticePayload } from '../core/notice.js';
 import type { DeviceStore } from '../core/ports.js';
+import type { HomeAssistantFeed } from '../core/services/home-assistant-feed.js';
 import type { OwnerFeed } from '../core/services/owner-feed.js';
 import {
   filterMatches,
@@ -106,21 +107,44 @@ export class FirmwireRetained implements RetainedSource {
   async *#derived(owner: string, filters: readonly string[]): AsyncIterable<RetainedMessage> {
     // Firmware first: whoever reads a device's state knows by then what it is about.
     yield* this.#firmwareFor(owner, filters);
+    const { homeAssistant } = this.#feed;
+    const isWanted = matcherOf(filters);
     for await (const device of this.#devicesFor(owner, filters)) {
       const notice = noticeOf(device);
       const topics = { notice: noticeTopic(owner, device.udid), state: stateTopic(owner, device.udid) };
-      if (notice && filters.some((filter) => filterMatches(filter, topics.notice))) {
+      if (notice && isWanted(topics.notice)) {
         yield { topic: topics.notice, payload: Buffer.from(noticePayload(notice)), qos: 1, derived: true };
       }
-      if (filters.some((filter) => filterMatches(filter, topics.state))) {
+      if (isWanted(topics.state)) {
         const payload = Buffer.from(JSON.stringify(await this.#feed.view(device)));
         yield { topic: topics.state, payload, qos: 1, derived: true };
       }
+      if (homeAssistant) yield* this.#entity(device, homeAssistant, isWanted);
     }
     // Last, so that it ends the listing: what a page showed before and was not told again is no more.
     const topic = serverTopic(owner);
-    const server = filters.some((filter) => filterMatches(filter, topic)) ? this.#server() : undefined;
+    const server = isWanted(topic) ? this.#server() : undefined;
     if (server) yield { topic, payload: Buffer.from(JSON.stringify(server)), qos: 1, derived: true };
+  }
+
+  /** What Home Assistant is shown of a device. */
+  async *#entity(
+    device: Device,
+    homeAssistant: HomeAssistantFeed,
+    isWanted: (topic: string) => boolean,
+  ): AsyncIterable<RetainedMessage> {
+    const { owner, udid } = device;
+    const config = homeAssistant.topics.config(udid);
+    if (isWanted(config)) {
+      const payload = Buffer.from(homeAssistant.discovery(device));
+      yield { topic: config, payload, qos: 1, derived: true, owner };
+    }
+    const state = homeAssistant.topics.state(udid);
+    if (isWanted(state)) {
+      const { decision, live } = await this.#feed.look(device);
+      const payload = Buffer.from(homeAssistant.state(device, decision, live));
+      yield { topic: state, payload, qos: 1, derived: true, owner };
+    }
   }
 
   async *#firmwareFor(owner: string, filters: readonly string[]): AsyncIterable<RetainedMessage> {
@@ -139,7 +163,11 @@ export class FirmwireRetained implements RetainedSource {
         filterReaches(filter, ['', owner, 'rtm', 'devices']) ||
         filterReaches(filter, ['', owner, 'rtm', 'notices']),
     );
-    const named = rtm.map((filter) => filter.split('/')[4] ?? '');
+    const { homeAssistant } = this.#feed;
+    const shown = homeAssistant
+      ? filters.flatMap((filter) => homeAssistant.topics.shownBy(filter) ?? [])
+      : [];
+    const named = [...rtm.map((filter) => filter.split('/')[4] ?? ''), ...shown];
     if (named.some((level) => !isUdid(level))) {
       yield* this.#devices.all(owner);
       return;
@@ -149,4 +177,11 @@ export class FirmwireRetained implements RetainedSource {
       if (device?.owner === owner) yield device;
     }
   }
+}
+
+/** Somebody may subscribe to a topic of every device at once: those without wildcards are looked up. */
+function matcherOf(filters: readonly string[]): (topic: string) => boolean {
+  const exact = new Set(filters);
+  const patterns = filters.filter((filter) => /[+#]/.test(filter));
+  return (topic) => exact.has(topic) || patterns.some((pattern) => filterMatches(pattern, topic));
 }

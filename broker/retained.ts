@@ -7,6 +7,8 @@ export interface RetainedMessage {
   readonly qos: 0 | 1 | 2;
   /** It follows from a record. All that is ever said on its topic is of this kind, and the last word holds. */
   readonly derived?: true;
+  /** Whose it is, where the topic names no owner. */
+  readonly owner?: string | undefined;
 }
 
 /** Where retained messages live. Our own `/<owner>/rtm/...` ones are not here: they follow from the records. */

@@ -117,10 +117,11 @@ export class AedesSession implements Session {
     const replay = { held, said: new Set<string>() };
     this.#replays.add(replay);
     try {
-      for await (const { topic, payload, qos, derived } of messages) {
+      for await (const { topic, payload, qos, derived, owner } of messages) {
         if (!this.open) return;
         if (derived && replay.said.has(topic)) continue;
-        if (!this.#outlet.mayReceive(this, { topic, payload, qos, retain: isNew, pushed: false })) continue;
+        const message = { topic, payload, qos, retain: isNew, pushed: false, owner };
+        if (!this.#outlet.mayReceive(this, message)) continue;
         held.add(this.#packet({ topic, payload, qos, retain: isNew }));
         if (!held.isFull) continue;
         held.release();

@@ -42,6 +42,12 @@ function mayRead(identity: Identity, topic: TopicMeaning, pushed: boolean): bool
   }
 }
 
+/** Topics outside that table, whose rights another plugin knows. */
+export interface Elsewhere {
+  includes(topic: string): boolean;
+  reachedBy(filter: string): boolean;
+}
+
 /** True if the filter could ever bring this client a message. */
 function canReach({ owner, udid, scope }: Identity, filter: string): boolean {
   if (scope === 'owner' && udid === undefined) return filterReaches(filter, ['', owner]);
@@ -49,16 +55,23 @@ function canReach({ owner, udid, scope }: Identity, filter: string): boolean {
   return roots.some((levels) => filterReaches(filter, levels));
 }
 
-/** The rights of wire.md section 1: checked at PUBLISH, at SUBSCRIBE and for every message on its way out. */
+/**
+ * The rights of wire.md section 1, all but those on Home Assistant's topics: checked at PUBLISH, at SUBSCRIBE and for every
+ * message on its way out.
+ */
 export class TopicRights implements Plugin {
   readonly name = 'topic-rights';
   readonly #registry: Registry;
+  readonly #elsewhere: Elsewhere | undefined;
 
-  constructor(registry: Registry) {
+  /** @param elsewhere nothing is said about these topics: without another plugin's word they are nobody's */
+  constructor(registry: Registry, elsewhere?: Elsewhere) {
     this.#registry = registry;
+    this.#elsewhere = elsewhere;
   }
 
   mayPublish({ identity }: Session, topic: string): Verdict {
+    if (this.#elsewhere?.includes(topic)) return undefined;
     return mayWrite(identity, readTopic(topic)) ? 'allow' : 'deny';
   }
 
@@ -68,12 +81,13 @@ export class TopicRights implements Plugin {
       identity.scope === 'device' && identity.udid === undefined ? this.#named(identity, filter) : undefined;
     if (udid !== undefined) return this.#bind(session, udid);
     // One generation subscribes to `/#` and ignores the SUBACK code: it is granted, and filtered on the way out.
-    return canReach(identity, filter) ? 'allow' : 'deny';
+    if (canReach(identity, filter)) return 'allow';
+    return this.#elsewhere?.reachedBy(filter) ? undefined : 'deny';
   }
 
   mayReceive({ identity }: Session, { topic, pushed }: Message): Verdict {
     // Cheap first: this is asked for every message and every subscriber.
-    if (!topic.startsWith(identity.owner, 1)) return 'deny';
+    if (!topic.startsWith(identity.owner, 1)) return this.#elsewhere?.includes(topic) ? undefined : 'deny';
     return mayRead(identity, readTopic(topic), pushed) ? 'allow' : 'deny';
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { cover, coversAll, type Span } from '../coverage.js';
 import type { Device } from '../device.js';
-import { FirmwireError } from '../errors.js';
+import { FirmwireError, isStoreFailure } from '../errors.js';
 import type { Firmware } from '../firmware.js';
 import type { Clock, DownloadOutcome, Telemetry, TokenStore } from '../ports.js';
 import { isLive, isToken, type Token, tokenHash } from '../token.js';
@@ -134,7 +134,8 @@ export class Delivery {
   }
 
   /**
-   * Tells how far the whole body has got: an event for every tenth, and the state now and then.
+   * Tells how far the whole body has got: an event for every tenth, and the state now and then; to Home Assistant the
+   * state is what events are to others.
    * @returns undefined if there is nothing to wait for
    */
   progress(bytes: number): Promise<void> | undefined {
@@ -145,14 +146,24 @@ export class Delivery {
     transfers.advance(this.#transfer, step);
     const { owner, udid } = this.#token;
     feed.progress(owner, { udid, version: this.firmware.version, progress: step });
-    if (clock.now() < this.#stateToldAt + STATE_EVERY_MS) return undefined;
+    if (clock.now() < this.#stateToldAt + STATE_EVERY_MS)
+      return feed.showsProgress(owner) ? this.#show(udid) : undefined;
     this.#stateToldAt = clock.now();
-    return this.#tellState(udid);
+    return this.#tell(udid, (device) => feed.state(device));
   }
 
-  async #tellState(udid: string): Promise<void> {
+  /** Tells Home Assistant. That the store is away is no reason to end a download: the next step says more. */
+  async #show(udid: string): Promise<void> {
+    try {
+      await this.#tell(udid, (device) => this.#parts.feed.entityState(device));
+    } catch (error) {
+      if (!isStoreFailure(error)) throw error;
+    }
+  }
+
+  async #tell(udid: string, telling: (device: Device) => Promise<void>): Promise<void> {
     const device = await this.#parts.records.get(udid);
-    if (device) await this.#parts.feed.state(device);
+    if (device) await telling(device);
   }
 
   /**

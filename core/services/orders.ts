@@ -40,7 +40,11 @@ export class Orders {
       if (!forced && !isUpdateFor(firmware, device)) throw new FirmwireError('not_newer');
       // Sending an older version means not wanting the newer ones; or they would be offered right after it.
       const unwanted = candidates.filter(({ version }) => compareVersions(version, firmware.version) > 0);
-      const isOut = device.update?.firmware === firmware.id && device.update.token !== undefined;
+      // After a failure it is sent anew, attempts and all, although the token of the last one may still live.
+      const isOut =
+        device.update?.firmware === firmware.id &&
+        device.update.token !== undefined &&
+        device.update.state !== 'failed';
       if (!isOut) await this.#parts.tokens.kill(udid);
       await this.#parts.records.change(udid, (known) => {
         const wanted = {

@@ -1,4 +1,4 @@
-import { decideUpdate, type OfferPolicy } from '../decide.js';
+import { type Decision, decideUpdate, type OfferPolicy } from '../decide.js';
 import type { Device } from '../device.js';
 import type { Firmware } from '../firmware.js';
 import { type FirmwareView, viewFirmware } from '../firmware-view.js';
@@ -6,9 +6,10 @@ import type { HistoryEvent } from '../history.js';
 import { noticeOf, noticePayload } from '../notice.js';
 import type { Clock, Outbox, Presence } from '../ports.js';
 import { eventsTopic, firmwareTopic, noticeTopic, stateTopic } from '../topics.js';
-import { type DeviceView, viewDevice } from '../view.js';
+import { type DeviceView, type Live, viewDevice } from '../view.js';
 import type { Catalog } from './catalog.js';
 import type { History } from './history.js';
+import type { HomeAssistantFeed } from './home-assistant-feed.js';
 import type { Transfers } from './transfers.js';
 
 /** Messages to one owner on their way, past which news of progress is left out. */
@@ -37,12 +38,21 @@ export class OwnerFeed {
     this.#parts = parts;
   }
 
+  /** Undefined if Home Assistant is not spoken to. */
+  get homeAssistant(): HomeAssistantFeed | undefined {
+    return this.#parts.homeAssistant;
+  }
+
+  /** What is decided about a device now, and what no record holds. */
+  async look(device: Device): Promise<Seen> {
+    const decision = this.#decide(device, await this.#parts.catalog.list(device.owner));
+    return { decision, live: this.#live(device) };
+  }
+
   /** A device as its owner sees it now. */
   async view(device: Device): Promise<DeviceView> {
-    const firmware = await this.#parts.catalog.list(device.owner);
-    const decision = decideUpdate(device, firmware, this.#parts.clock.now(), this.#parts.policy);
-    const progress = this.#parts.transfers.progressOf(device.udid);
-    return viewDevice(device, decision, { online: this.#parts.presence.isOnline(device.udid), progress });
+    const decision = this.#decide(device, await this.#parts.catalog.list(device.owner));
+    return viewDevice(device, decision, this.#live(device));
   }
 
   /** All firmware of an owner as they see it, oldest first. */
@@ -59,6 +69,16 @@ export class OwnerFeed {
   /** Tells how far a download is, unless the owner has more to read than they can: the next step says it again. */
   progress(owner: string, facts: EventFacts): void {
     if (this.#parts.outbox.backlog(owner) < CROWDED) this.event(owner, 'downloading', facts);
+  }
+
+  /** True if a Home Assistant of this owner may be listening. */
+  showsEntities(owner: string): boolean {
+    return this.#parts.homeAssistant !== undefined && this.#parts.outbox.isHeard(owner);
+  }
+
+  /** True if every step of a download is to be shown there; it has no events. */
+  showsProgress(owner: string): boolean {
+    return this.showsEntities(owner) && this.#parts.outbox.backlog(owner) < CROWDED;
   }
 
   /** Something has happened to a device. It is kept even if nobody hears of it now. */
@@ -94,13 +114,31 @@ export class OwnerFeed {
   /** Publishes the device's state as it now stands. */
   async state(device: Device): Promise<void> {
     if (!this.#parts.outbox.isHeard(device.owner)) return;
-    const payload = JSON.stringify(await this.view(device));
+    const decision = this.#decide(device, await this.#parts.catalog.list(device.owner));
+    const live = this.#live(device);
+    const payload = JSON.stringify(viewDevice(device, decision, live));
     this.#parts.outbox.toOwner(device.owner, stateTopic(device.owner, device.udid), payload, true);
+    this.#parts.homeAssistant?.tellState(device, decision, live);
+  }
+
+  /** Tells Home Assistant, and nobody else, how a device now stands. */
+  async entityState(device: Device): Promise<void> {
+    if (!this.showsEntities(device.owner)) return;
+    const { decision, live } = await this.look(device);
+    this.#parts.homeAssistant?.tellState(device, decision, live);
+  }
+
+  /** A device has come into being. */
+  async appeared(device: Device): Promise<void> {
+    this.deviceEvent(device, 'created');
+    this.#parts.homeAssistant?.tellDiscovery(device);
+    await this.state(device);
   }
 
   /** Tells everything that follows from the change of a record: notice opened or closed, event, state. */
   async changed(before: Device, after: Device): Promise<void> {
     this.#notice(before, after);
+    this.#parts.homeAssistant?.changed(before, after);
     const { update } = after;
     const isNews =
       update && (update.state !== before.update?.state || update.firmware !== before.update.firmware);
@@ -125,8 +163,18 @@ export class OwnerFeed {
     if (noticeOf(device))
       this.#parts.outbox.toOwner(device.owner, noticeTopic(device.owner, device.udid), '', true);
     this.#parts.outbox.toOwner(device.owner, stateTopic(device.owner, device.udid), '', true);
+    this.#parts.homeAssistant?.removed(device);
     this.#parts.history.forget(device.udid);
     this.event(device.owner, 'removed', { udid: device.udid, alias: device.alias });
+  }
+
+  #decide(device: Device, all: readonly Firmware[]): Decision {
+    return decideUpdate(device, all, this.#parts.clock.now(), this.#parts.policy);
+  }
+
+  #live({ udid }: Device): Live {
+    const progress = this.#parts.transfers.progressOf(udid);
+    return { online: this.#parts.presence.isOnline(udid), progress };
   }
 
   #notice(before: Device, after: Device): void {
@@ -141,6 +189,12 @@ export class OwnerFeed {
   }
 }
 
+/** What is known of a device besides its record. */
+export interface Seen {
+  readonly decision: Decision;
+  readonly live: Live;
+}
+
 interface Parts {
   readonly outbox: Outbox;
   readonly catalog: Catalog;
@@ -149,4 +203,5 @@ interface Parts {
   readonly history: Pick<History, 'note' | 'forget'>;
   readonly clock: Clock;
   readonly policy: OfferPolicy;
+  readonly homeAssistant?: HomeAssistantFeed | undefined;
 }

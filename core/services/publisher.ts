@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { FirmwireError } from '../errors.js';
 import { checkImageName, renderFiles } from '../files-body.js';
-import { type Firmware, type FirmwareFile, type Release, sameTarget } from '../firmware.js';
+import { type Firmware, type FirmwareFile, mismatch, type Release, sameTarget } from '../firmware.js';
 import { IMAGE_HEAD_BYTES, inspectImage } from '../image.js';
 import { type Platform, readPlatform, takesFiles } from '../platform.js';
 import type { BlobStore, Clock, DeviceStore, Lock, StagedBlob } from '../ports.js';
@@ -73,6 +73,7 @@ export class Publisher {
       const released = stored.rollout !== 'none';
       if (released) this.#parts.feed.firmwareEvent(stored, 'published');
       const announced = released ? await this.#parts.announcer.announce(stored) : { offered: 0, asked: 0 };
+      await this.#review(stored);
       return { firmware: stored, created, ...announced };
     } finally {
       await Promise.all(staged.map((blob) => blob.discard()));
@@ -99,6 +100,24 @@ export class Publisher {
       async ({ udid }) => {
         await orders.retract(udid, id);
         await announcer.reconsider(udid);
+      },
+    );
+    await this.#review(firmware);
+  }
+
+  /**
+   * Which version Home Assistant shows as available follows from the decision, and that changes for devices whose record
+   * does not: those that are away and need not be asked. Whose record has changed has been told of, and may be at it.
+   */
+  async #review(firmware: Firmware): Promise<void> {
+    const { announcer, devices, feed } = this.#parts;
+    if (!feed.showsEntities(firmware.owner)) return;
+    await announcer.each(
+      firmware.owner,
+      (device) => mismatch(firmware, device) === undefined && device.update?.firmware !== firmware.id,
+      async ({ udid }) => {
+        const device = await devices.get(udid);
+        if (device) await feed.entityState(device);
       },
     );
   }

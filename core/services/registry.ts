@@ -205,8 +205,7 @@ export class Registry {
   async #create(owner: string, udid: string, facts: CheckIn): Promise<Device> {
     const device = newDevice(owner, udid, facts, this.#parts.clock.now());
     if (!(await this.#parts.devices.create(device))) return (await this.#parts.devices.get(udid)) ?? device;
-    this.#parts.feed.deviceEvent(device, 'created');
-    await this.#parts.feed.state(device);
+    await this.#parts.feed.appeared(device);
     return device;
   }
 }

@@ -60,6 +60,16 @@ export const namePrefix = () =>
     description: 'a text without spaces that does not begin with a slash',
   });
 
+/** The levels that MQTT topics begin with. Our own begin with a slash, and the broker's with `$`. */
+export const topicPrefix = (byDefault: string) =>
+  Type.String({
+    default: byDefault,
+    maxLength: 100,
+    pattern: '^(?!\\$)[^/+#\\s\\x00-\\x1f\\x7f]+(?:/[^/+#\\s\\x00-\\x1f\\x7f]+){0,7}$',
+    description:
+      'a topic such as homeassistant or ha/discovery (no wildcards and spaces, no slash at either end, no $ at the beginning)',
+  });
+
 /** The address of a server. A login does not belong into it, because it is shown in logs; a refused one is not shown. */
 export const addressOrNone = () =>
   Type.String({

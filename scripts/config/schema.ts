@@ -12,6 +12,7 @@ import {
   spanOrNone,
   text,
   textOrNone,
+  topicPrefix,
   whole,
 } from './kinds.js';
 
@@ -86,6 +87,10 @@ export const SettingsSchema = group({
       pathStyle: flag(true),
       cacheBytes: whole(GIB, 0, 1024 * GIB),
     }),
+  }),
+  homeAssistant: group({
+    enabled: flag(false),
+    prefix: topicPrefix('homeassistant'),
   }),
   throttle: group({
     subjectFailuresPerMinute: whole(30, 1, 1_000_000),

@@ -1,3 +1,4 @@
+import { HomeAssistantTopics } from '../../core/home-assistant/topics.js';
 import { KeyedLock } from '../../core/keyed-lock.js';
 import { Errands } from '../../core/nodes/errands.js';
 import type { BlobStore, Clock, Log, Outbox, Presence, Stores, Telemetry } from '../../core/ports.js';
@@ -10,13 +11,16 @@ import { Conversations } from '../../core/services/conversations.js';
 import { Desk } from '../../core/services/desk.js';
 import { Downloads } from '../../core/services/downloads.js';
 import { History } from '../../core/services/history.js';
+import { HomeAssistantFeed } from '../../core/services/home-assistant-feed.js';
 import { Housekeeping } from '../../core/services/housekeeping.js';
+import { Installs } from '../../core/services/installs.js';
 import { Orders } from '../../core/services/orders.js';
 import { OwnerFeed } from '../../core/services/owner-feed.js';
 import { Publisher } from '../../core/services/publisher.js';
 import { Records } from '../../core/services/records.js';
 import { Registry } from '../../core/services/registry.js';
 import { Transfers } from '../../core/services/transfers.js';
+import { readVersion } from '../cli/version.js';
 import type { Settings } from '../config/schema.js';
 import type { Nodes } from './nodes.js';
 
@@ -54,7 +58,11 @@ export function buildDomain(world: World) {
   const conversations = new Conversations();
   const catalog = new Catalog(stores.firmware, peers);
   const history = new History({ store: stores.history, clock, log });
-  const feed = new OwnerFeed({ outbox, catalog, presence, transfers, history, clock, policy });
+  const { enabled, prefix } = settings.homeAssistant;
+  const homeAssistant = enabled
+    ? new HomeAssistantFeed(outbox, new HomeAssistantTopics(prefix), readVersion())
+    : undefined;
+  const feed = new OwnerFeed({ outbox, catalog, presence, transfers, history, clock, policy, homeAssistant });
   const records = new Records(devices, tokens, feed, telemetry);
   const { admission } = settings.devices;
   const registry = new Registry({
@@ -75,12 +83,13 @@ export function buildDomain(world: World) {
   const errands: Errands = new Errands(peers, clock, look);
   const announcer: Announcer = new Announcer({ devices, desk, conversations, whereabouts, errands, clock });
   const postponeMs = settings.notices.postponeHours * HOUR;
+  const consent = new Consent({ records, feed, clock, lock, postponeMs });
   const conversation: ConversationParts = { desk, registry, transfers, clock, timing, telemetry, log };
   return {
     accounts: new Accounts(stores.accounts, clock, shared, onKeyRevoked),
     announcer,
     catalog,
-    consent: new Consent({ records, feed, clock, lock, postponeMs }),
+    consent,
     conversation,
     conversations,
     desk,
@@ -99,6 +108,7 @@ export function buildDomain(world: World) {
       clock,
       log,
     }),
+    installs: new Installs({ records, feed, consent, orders }),
     orders,
     publisher: new Publisher({ catalog, blobs, devices, orders, announcer, feed, clock, lock: shared }),
     records,

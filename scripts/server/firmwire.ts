@@ -12,6 +12,7 @@ import type { Log } from '../../core/ports.js';
 import type { Credentials } from '../../core/services/accounts.js';
 import { Authentication } from '../../plugins/authentication.js';
 import { Availability } from '../../plugins/availability.js';
+import { HomeAssistant } from '../../plugins/home-assistant.js';
 import { inOrder } from '../../plugins/index.js';
 import { OncePerSession } from '../../plugins/once-per-session.js';
 import { OwnerReplies } from '../../plugins/owner-replies.js';
@@ -205,12 +206,14 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
 }
 
 function pluginsOf(settings: Settings, domain: Domain, sessions: Sessions) {
-  const { accounts, announcer, consent, conversation, conversations, registry } = domain;
+  const { accounts, announcer, consent, conversation, conversations, feed, installs, registry } = domain;
+  const { homeAssistant } = feed;
   return inOrder({
     authentication: new Authentication(accounts, registry, settings.throttle.loginFailuresPerMinute),
-    topicRights: new TopicRights(registry),
+    topicRights: new TopicRights(registry, homeAssistant?.topics),
     availability: new Availability(sessions, conversations, announcer, conversation),
     ownerReplies: new OwnerReplies(consent, announcer),
+    homeAssistant: homeAssistant && new HomeAssistant(homeAssistant, installs, announcer),
     oncePerSession: new OncePerSession(),
   });
 }

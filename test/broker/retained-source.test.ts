@@ -7,6 +7,7 @@ import { asked } from '../../core/update.js';
 import { anOwner } from '../support/broker-bench.js';
 import { aFirmware, NOW, OTHER_OWNER, OTHER_UDID, OWNER, UDID } from '../support/builders.js';
 import { anImage, World } from '../support/domain.js';
+import { discoveryFaults, stateFaults } from '../support/home-assistant.js';
 
 const STATUS = `/${OWNER}/${UDID}/status`;
 const STATE = `/${OWNER}/rtm/devices/${UDID}`;
@@ -98,6 +99,63 @@ describe('the retained messages of Firmwire', () => {
     expect(await topics(anOwner(), `/${OWNER}/rtm/firmware/none`)).to.deep.equal([]);
     await world.domain.publisher.withdraw(OWNER, firmware.id);
     expect(await topics(anOwner(), topic)).to.deep.equal([]);
+  });
+
+  describe('for Home Assistant', () => {
+    const [config, state] = ['config', 'state'].map((kind) => `homeassistant/update/${UDID}/${kind}`) as [
+      string,
+      string,
+    ];
+    beforeEach(async () => {
+      await world.close();
+      world = await World.open({ settings: { homeAssistant: { enabled: true } } });
+      retained = new FirmwireRetained(world.stores.retained, world.stores.devices, world.domain.feed);
+      await world.device();
+      await world.device({ udid: OTHER_UDID, owner: OTHER_OWNER, mac: undefined });
+    });
+
+    it("show an owner's own devices, marked as theirs", async () => {
+      for (const filters of [
+        ['homeassistant/#'],
+        ['homeassistant/+/+/config', state],
+        [config, state, config],
+      ]) {
+        const found = await matching(anOwner(), ...filters);
+        expect(found.map(({ topic }) => topic)).to.deep.equal([config, state]);
+        for (const { owner, qos, derived } of found)
+          expect({ owner, qos, derived }).to.deep.equal({ owner: OWNER, qos: 1, derived: true });
+        expect(discoveryFaults(String(found[0]?.payload))).to.deep.equal([]);
+        expect(stateFaults(String(found[1]?.payload))).to.deep.equal([]);
+      }
+      expect(await topics(anOwner(), '#')).to.deep.equal([STATE, config, state].sort());
+    });
+
+    it("show nothing of another owner's, not even by name, and nothing to devices", async () => {
+      const foreign = `homeassistant/update/${OTHER_UDID}/config`;
+      expect(await topics(anOwner(), foreign)).to.deep.equal([]);
+      expect(await topics(anOwner({ owner: OTHER_OWNER }), config, state)).to.deep.equal([]);
+      for (const identity of [device(UDID), device(undefined), anOwner({ udid: UDID })])
+        expect(await topics(identity, 'homeassistant/#', config)).to.deep.equal([]);
+    });
+
+    it('are not looked for where filters cannot bring them', async () => {
+      world.stores.devices.all = () => {
+        throw new Error('all devices are read');
+      };
+      for (const filter of [
+        'homeassistant/status',
+        'homeassistant/light/+/config',
+        'homeassistant/update/+/+/config',
+      ])
+        expect(await topics(anOwner(), filter), filter).to.deep.equal([]);
+      expect(await topics(anOwner(), config)).to.deep.equal([config]);
+    });
+
+    it('are never stored, whoever sends them', async () => {
+      for (const topic of [config, state, 'homeassistant/status', `homeassistant/update/${UDID}/install`])
+        await keep(topic);
+      expect([...world.stores.retained.withPrefix('')]).to.deep.equal([]);
+    });
   });
 
   it('tell nothing of that to devices and to other owners', async () => {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import Fastify from 'fastify';
 import { ERROR_TEXTS } from '../../core/errors.js';
+import { HomeAssistantTopics } from '../../core/home-assistant/topics.js';
 import { type ApiParts, apiRoutes } from '../../http-fallback/api/index.js';
 import { apiDocs } from '../../http-fallback/docs.js';
 import { HTTP_STATUS } from '../../http-fallback/status.js';
@@ -42,6 +43,26 @@ describe('the docs', () => {
     expect(listed.sort()).to.deep.equal(reasons.sort());
   });
 
+  it('docs/home-assistant.md tells what is shown in every state of an update, and wire.md its topics', async () => {
+    const [states, entity, wire] = await Promise.all(
+      ['docs/update-states.md', 'docs/home-assistant.md', 'docs/wire.md'].map(read),
+    );
+    const names = [...(states ?? '').matchAll(/^\| (\w+) +\| (?!what it means)/gm)].map(
+      ([, name = '']) => name,
+    );
+    expect(names).to.have.length(9);
+    const [, table = ''] = (entity ?? '').split('## What the entity shows');
+    const told =
+      table
+        .split('\n## ')[0]
+        ?.match(/^\| .*? \|/gm)
+        ?.join() ?? '';
+    for (const name of names) expect(told, name).to.match(new RegExp(`\\b${name}\\b`));
+    const topics = new HomeAssistantTopics('<prefix>');
+    const listed = [topics.config('<udid>'), topics.state('<udid>'), topics.command('<udid>'), topics.status];
+    for (const topic of listed) expect(wire).to.include(`| \`${topic}\``);
+  });
+
   it('every link between documents leads somewhere', async () => {
     const files = [
       'README.md',
@@ -55,6 +76,8 @@ describe('the docs', () => {
       'docs/redis.md',
       'docs/errors.md',
       'docs/backup.md',
+      'docs/wire.md',
+      'docs/home-assistant.md',
     ];
     for (const file of files) {
       const text = await read(file);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Identity, Message, Session, Verdict } from '../../broker/plugin.js';
+import { HomeAssistantTopics } from '../../core/home-assistant/topics.js';
 import type { Registry } from '../../core/services/registry.js';
 import { TopicRights } from '../../plugins/topic-rights.js';
 import { anOwner } from '../support/broker-bench.js';
@@ -138,6 +139,36 @@ describe('topic rights', () => {
   for (const [filter, who] of FILTERS)
     it(`${filter.replace(OWNER, '<owner>').replace(UDID, '<udid>')} is granted to ${who.join(', ') || 'nobody'}`, async () =>
       expect(await allowedTo((session) => rights.maySubscribe(session, filter))).to.have.members(who));
+
+  describe('topics that another plugin knows', () => {
+    const elsewhere = new HomeAssistantTopics('homeassistant');
+    const silent = new TopicRights({} as Registry, elsewhere);
+
+    it('are left to it, in silence', () => {
+      const session = aSession(WHO.owner);
+      for (const topic of ['homeassistant/status', 'homeassistant/x']) {
+        expect(silent.mayPublish(session, topic)).to.equal(undefined);
+        expect(silent.maySubscribe(session, topic)).to.equal(undefined);
+        expect(silent.mayReceive(session, aMessage(topic, false))).to.equal(undefined);
+        expect(silent.mayReceive(session, { ...aMessage(topic, false), owner: OWNER })).to.equal(undefined);
+      }
+    });
+
+    it("are nobody's without it, and all others stay as they are", () => {
+      const session = aSession(WHO.owner);
+      for (const plugin of [rights, silent])
+        for (const topic of ['homeassistant', 'other/x', `x${OWNER}/y`]) {
+          expect(plugin.mayPublish(session, topic), topic).to.equal('deny');
+          expect(plugin.mayReceive(session, aMessage(topic, false)), topic).to.equal('deny');
+        }
+      expect(rights.mayPublish(session, 'homeassistant/status')).to.equal('deny');
+      expect(rights.maySubscribe(session, 'homeassistant/#')).to.equal('deny');
+      expect(rights.mayReceive(session, { ...aMessage('homeassistant/x', false), owner: OWNER })).to.equal(
+        'deny',
+      );
+      expect(silent.maySubscribe(session, 'other/#')).to.equal('deny');
+    });
+  });
 
   describe('a device that has told no UDID', () => {
     const unbound = () => aSession(WHO['unbound device']);

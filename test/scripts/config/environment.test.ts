@@ -46,6 +46,8 @@ const OTHER: Readonly<Record<string, [text: string, value: unknown]>> = {
   'firmware.s3.secretAccessKey': ['wJalr/XU+', 'wJalr/XU+'],
   'firmware.s3.pathStyle': ['false', false],
   'firmware.s3.cacheBytes': ['0', 0],
+  'homeAssistant.enabled': ['true', true],
+  'homeAssistant.prefix': ['ha/discovery', 'ha/discovery'],
   'throttle.subjectFailuresPerMinute': ['1', 1],
   'throttle.addressFailuresPerMinute': ['2', 2],
   'throttle.loginFailuresPerMinute': ['3', 3],

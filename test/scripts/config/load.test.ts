@@ -103,6 +103,37 @@ describe('config: loadSettings', () => {
     });
   });
 
+  describe("Home Assistant's prefix", () => {
+    const prefixed = (prefix: string) =>
+      loadSettings({ env: {}, file: false, overrides: { homeAssistant: { prefix } } });
+
+    for (const prefix of ['homeassistant', 'ha/discovery', 'a', 'a-b_c.d', 'haus/ä', 'a/$b'])
+      it(`may be ${prefix}`, async () =>
+        expect((await prefixed(prefix)).homeAssistant.prefix).to.equal(prefix));
+
+    const bad = [
+      '',
+      '/',
+      '/ha',
+      'ha/',
+      'a//b',
+      '#',
+      'ha/#',
+      '+',
+      'ha+',
+      '$SYS',
+      '$share/g',
+      'a b',
+      'a\n',
+      'a\u0000',
+    ];
+    for (const prefix of [...bad, 'x'.repeat(101), `${'a/'.repeat(8)}a`])
+      it(`may not be ${JSON.stringify(prefix)}`, async () => {
+        const failure = await prefixed(prefix).catch((error: unknown) => error);
+        expect(String(failure)).to.include('homeAssistant.prefix: must be a topic such as homeassistant');
+      });
+  });
+
   describe('wrong values', () => {
     const cases: readonly [variable: string, text: string, message: string][] = [
       ['FIRMWIRE_MQTT_PORT', 'abc', 'mqtt.port: must be a whole number from 0 to 65535, got "abc"'],
