@@ -1,0 +1,93 @@
+import type { Browser, CDPSession, Page } from 'playwright-core';
+import { type Frames, RECORDER } from './recorder.js';
+
+/** Something that the page shows as a number: a row of the table, a chip, or the bar of a version. */
+export type Shown =
+  | readonly [what: 'row' | 'all' | 'online' | 'asks', number: number]
+  | readonly [what: 'version', number: number, name: string];
+
+/** When the page showed something: on the clock that all processes share, and since the login was sent. */
+export interface Seen {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly sinceLogin: number;
+}
+
+const PATIENCE_MS = 120_000;
+
+/** The owner's page in a browser, and what it costs there. */
+export class OwnersPage {
+  private constructor(
+    readonly page: Page,
+    private readonly devtools: CDPSession,
+  ) {}
+
+  static async open(browser: Browser, url: string): Promise<OwnersPage> {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    const page = await context.newPage();
+    await page.addInitScript({ content: RECORDER });
+    const devtools = await context.newCDPSession(page);
+    await devtools.send('Performance.enable');
+    await page.goto(`${url}/rtm/`);
+    return new OwnersPage(page, devtools);
+  }
+
+  async logIn(owner: string, key: string): Promise<void> {
+    await this.page.fill('[name=owner]', owner);
+    await this.page.fill('[name=key]', key);
+    await this.page.click('button[type=submit]');
+  }
+
+  /** Resolves with the first frame in which all of it is shown. @throws Error with what is shown if that takes too long */
+  async sees(...wanted: readonly Shown[]): Promise<Seen> {
+    const asked = JSON.stringify(wanted);
+    const late = new AbortController();
+    const seen = this.page.evaluate<Seen>(`recorder.seen(${asked})`);
+    const timer = setTimeout(() => late.abort(), PATIENCE_MS);
+    const lost = new Promise<never>((_resolve, reject) => {
+      late.signal.addEventListener('abort', () => {
+        const says = this.page.evaluate(`recorder.says(${asked})`);
+        says.then((shown) => reject(new Error(`Not ${asked} but ${JSON.stringify(shown)}.`)), reject);
+      });
+    });
+    return Promise.race([seen, lost]).finally(() => clearTimeout(timer));
+  }
+
+  /** Does something, and tells how the page's frames were meanwhile. */
+  async during<T>(action: () => Promise<T>): Promise<{ readonly result: T; readonly frames: Frames }> {
+    await this.page.evaluate('recorder.begin()');
+    const result = await action();
+    return { result, frames: await this.page.evaluate<Frames>('recorder.read()') };
+  }
+
+  /** From the top to the bottom of the page with the wheel. */
+  async scrollDown(): Promise<void> {
+    await this.page.mouse.move(640, 600);
+    for (let last = -1, at = 0; at !== last; ) {
+      last = at;
+      for (let turn = 0; turn < 10; turn++) {
+        await this.page.mouse.wheel(0, 1500);
+        await this.page.waitForTimeout(16);
+      }
+      at = await this.page.evaluate<number>('scrollY');
+    }
+  }
+
+  /** Live JavaScript, bytes, after what nobody holds any more was thrown away. */
+  async heapBytes(): Promise<number> {
+    await this.devtools.send('HeapProfiler.collectGarbage');
+    const { metrics } = await this.devtools.send('Performance.getMetrics');
+    return metrics.find(({ name }) => name === 'JSHeapUsedSize')?.value ?? 0;
+  }
+
+  async startProfile(): Promise<void> {
+    await this.devtools.send('Profiler.enable');
+    await this.devtools.send('Profiler.start');
+  }
+
+  /** The profile since `startProfile`, as Chromium's DevTools open it. */
+  async profile(): Promise<object> {
+    const { profile } = await this.devtools.send('Profiler.stop');
+    return profile;
+  }
+}
