@@ -3,6 +3,7 @@ import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import { Api, ApiError } from './api.js';
 import { Fleet } from './model/fleet.js';
+import { Pace } from './model/pace.js';
 import { groupQuestions } from './model/questions.js';
 import { EVERYTHING, type Query } from './model/rows.js';
 import { currentRelease, summarise } from './model/summary.js';
@@ -22,6 +23,8 @@ export interface Toast {
 /** Answers on their way to the server at one time. */
 const MOST_ANSWERS = 100;
 const TOAST_MS = 6000;
+/** What arrives is shown at most so often: a burst would draw the same page again and again, and hold up the owner. */
+const SHOW_MS = 150;
 /** An answer that was taken ends its question within this; otherwise it may be given again. */
 const ANSWER_MS = 5000;
 
@@ -52,6 +55,9 @@ export class App {
     this.revision.value;
     return groupQuestions(this.fleet.notices.values());
   });
+  readonly #shown = new Pace(() => {
+    this.revision.value++;
+  }, SHOW_MS);
   readonly #link: Link;
   readonly #clock: ReturnType<typeof setInterval>;
 
@@ -80,7 +86,7 @@ export class App {
       arrived: (messages) => {
         this.fleet.take(messages);
         this.#forgetAnswered();
-        this.revision.value++;
+        this.#shown.ask();
       },
     });
     this.#clock = setInterval(() => {
@@ -90,6 +96,7 @@ export class App {
 
   close(): void {
     clearInterval(this.#clock);
+    this.#shown.stop();
     this.#link.close();
   }
 

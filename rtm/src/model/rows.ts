@@ -1,4 +1,5 @@
 import type { DeviceView } from './nouns.js';
+import { compareText } from './sort-key.js';
 import { statusOf } from './status.js';
 
 /** What the table can be narrowed to. */
@@ -30,7 +31,6 @@ export const EVERYTHING: Query = {
 /** How versions are named that no device has told. */
 export const NO_VERSION = 'not told';
 
-const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
 /** What needs a person comes first. */
 const URGENCY = { failed: 0, asks: 1, updating: 2, settled: 3 } as const;
 
@@ -39,7 +39,7 @@ type Compare = (a: DeviceView, b: DeviceView) => number;
 const text =
   (of: (device: DeviceView) => string | null): Compare =>
   (a, b) =>
-    collator.compare(of(a) ?? '', of(b) ?? '');
+    compareText(of(a) ?? '', of(b) ?? '');
 
 const COMPARE: Readonly<Record<SortKey, Compare>> = {
   alias: text(({ alias }) => alias),

@@ -5,11 +5,12 @@ import { openChromium } from '../../dev/chromium.js';
 import { madeUpImage } from '../../simulator/made-up-image.js';
 import type { Bench } from '../bench.js';
 import type MqttFleet from '../load/mqtt-fleet.js';
+import type Owner from '../load/owner.js';
 import { OLD_VERSION, PLATFORM } from '../load/packets.js';
 import { LoadProcess } from '../load-process.js';
 import { nowMs } from '../machine.js';
 import { FirmwireServer } from '../peers/firmwire.js';
-import { fleetOf, IMAGE_BYTES, settled, WINDOW } from '../scenarios/parts.js';
+import { fleetOf, IMAGE_BYTES, settled, WINDOW, withLoad } from '../scenarios/parts.js';
 import { fill, PLATFORMS, releasedTo, SEED, WAITING_TAG, waitingOf } from './fleet.js';
 import { OwnersPage } from './page.js';
 import type { Frames } from './recorder.js';
@@ -31,6 +32,8 @@ export interface Measured {
   readonly back: Burst;
   /** A release asks about nearly every device. */
   readonly release: Burst;
+  /** The owner declines all of it with one click. */
+  readonly decline: Burst;
   readonly scroll: Frames;
   readonly heapMiB: number;
 }
@@ -61,7 +64,7 @@ export async function measure(
       await writeFile(join(profiles, `${name}.cpuprofile`), JSON.stringify(await page.profile()));
       return result;
     };
-    return await story({ server, load, page, profiled }, devices);
+    return await story({ bench, server, load, page, profiled }, devices);
   } finally {
     await browser.close();
     await load.kill();
@@ -70,13 +73,14 @@ export async function measure(
 }
 
 interface Parts {
+  readonly bench: Bench;
   readonly server: FirmwireServer;
   readonly load: LoadProcess<MqttFleet>;
   readonly page: OwnersPage;
   readonly profiled: <T>(name: string, action: () => Promise<T>) => Promise<T>;
 }
 
-async function story({ server, load, page, profiled }: Parts, devices: number): Promise<Measured> {
+async function story({ bench, server, load, page, profiled }: Parts, devices: number): Promise<Measured> {
   const { owner, ownerKey } = server.credentials;
   const waiting = waitingOf(devices);
   await settled();
@@ -91,7 +95,9 @@ async function story({ server, load, page, profiled }: Parts, devices: number): 
   await settled();
   const back = await profiled('back', () => comeBack({ server, load, page }, devices));
   await settled();
-  const release = await profiled('release', () => releaseThatAsks({ server, page }, devices));
+  const release = await profiled('release', () => releaseThatAsks({ bench, server, page }, devices));
+  await settled();
+  const decline = await profiled('decline', () => declineAll(page));
   await settled();
   const scroll = await profiled('scroll', () => page.during(() => page.scrollDown()));
   await agrees(server, page, devices);
@@ -104,12 +110,16 @@ async function story({ server, load, page, profiled }: Parts, devices: number): 
     login: login.frames,
     back,
     release,
+    decline,
     scroll: scroll.frames,
     heapMiB: (await page.heapBytes()) / 1024 / 1024,
   };
 }
 
-async function comeBack({ server, load, page }: Omit<Parts, 'profiled'>, devices: number): Promise<Burst> {
+async function comeBack(
+  { server, load, page }: Pick<Parts, 'server' | 'load' | 'page'>,
+  devices: number,
+): Promise<Burst> {
   const { result, frames } = await page.during(async () => {
     const seen = page.sees(['online', devices], ['version', devices, OLD_VERSION]);
     const connection = { port: server.mqttPort, count: devices, window: WINDOW, qos: 1 } as const;
@@ -121,21 +131,39 @@ async function comeBack({ server, load, page }: Omit<Parts, 'profiled'>, devices
   return { frames, seconds: (ended - begun) / 1000, behindMs: seen.at - EPOCH - ended };
 }
 
+/** The same notices go to a bare MQTT client: when it has the last of them, the page could have it too. */
 async function releaseThatAsks(
-  { server, page }: Pick<Parts, 'server' | 'page'>,
+  { bench, server, page }: Pick<Parts, 'bench' | 'server' | 'page'>,
   devices: number,
 ): Promise<Burst> {
   const questions = releasedTo(devices);
-  const { result, frames } = await page.during(async () => {
-    const seen = page.sees(['asks', questions]);
-    const begun = nowMs();
-    const { asked } = await server.publish('2.0.0', IMAGE_BYTES);
-    const ended = nowMs();
-    if (asked !== questions) throw new Error(`${asked} questions instead of ${questions}.`);
-    return { begun, ended, seen: await seen };
+  const { owner: username, ownerKey: password } = server.credentials;
+  return withLoad<Owner, Burst>(bench, 'owner', async (peer) => {
+    await peer.call('login', { port: server.mqttPort, clientId: 'peer', username, password });
+    await peer.call('subscribe', `/${username}/rtm/notices/+`, { notices: waitingOf(devices) });
+    const { result, frames } = await page.during(async () => {
+      const seen = page.sees(['asks', questions]);
+      const heard = peer.call('hears', { notices: questions });
+      const { asked } = await server.publish('2.0.0', IMAGE_BYTES);
+      if (asked !== questions) throw new Error(`${asked} questions instead of ${questions}.`);
+      const { begun, ended } = await heard;
+      return { begun, ended, seen: await seen };
+    });
+    const { begun, ended, seen } = result;
+    return { frames, seconds: (ended - begun) / 1000, behindMs: seen.at - EPOCH - ended };
   });
-  const { begun, ended, seen } = result;
-  return { frames, seconds: (ended - begun) / 1000, behindMs: seen.at - EPOCH - ended };
+}
+
+/** From the click until nothing waits any more. */
+async function declineAll(page: OwnersPage): Promise<Burst> {
+  const begun = nowMs();
+  const { result, frames } = await page.during(async () => {
+    const seen = page.sees(['asks', 0]);
+    await page.declineAll();
+    return seen;
+  });
+  // The page itself answers, so that there is nothing that it could be behind.
+  return { frames, seconds: (result.at - EPOCH - begun) / 1000, behindMs: 0 };
 }
 
 /** @throws Error if the API tells something else than the page shows */

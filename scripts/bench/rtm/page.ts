@@ -60,6 +60,11 @@ export class OwnersPage {
     return { result, frames: await this.page.evaluate<Frames>('recorder.read()') };
   }
 
+  /** Says no to everything that the page asks about. */
+  async declineAll(): Promise<void> {
+    await this.page.click('.question > header button:has-text("Decline")');
+  }
+
   /** From the top to the bottom of the page with the wheel. */
   async scrollDown(): Promise<void> {
     await this.page.mouse.move(640, 600);
