@@ -55,7 +55,10 @@ export class App {
     this.revision.value;
     return groupQuestions(this.fleet.notices.values());
   });
+  /** Answers that had no effect, or did not arrive: they may be given again. */
+  readonly #over = new Set<string>();
   readonly #shown = new Pace(() => {
+    this.#forgetAnswered();
     this.revision.value++;
   }, SHOW_MS);
   readonly #link: Link;
@@ -85,7 +88,6 @@ export class App {
       refused: onRefused,
       arrived: (messages) => {
         this.fleet.take(messages);
-        this.#forgetAnswered();
         this.#shown.ask();
       },
     });
@@ -126,10 +128,11 @@ export class App {
   /** Answers questions, each on its own topic (wire.md 5). */
   async answer(nids: readonly string[], response: Answer): Promise<void> {
     this.answering.value = new Set([...this.answering.value, ...nids]);
-    const left = [...nids];
+    // One row for all that work on it.
+    const left = nids.values();
     let missed = 0;
     const work = async (): Promise<void> => {
-      for (let nid = left.shift(); nid !== undefined; nid = left.shift()) {
+      for (const nid of left) {
         const notification = { nid, response_type: 'bool', response };
         const topic = `/${this.login.owner}/rtm/notices/${nid}/reply`;
         if (await this.#link.publish(topic, { notification })) {
@@ -149,14 +152,17 @@ export class App {
   }
 
   #answered(nid: string): void {
-    if (!this.answering.value.has(nid)) return;
-    this.answering.value = new Set([...this.answering.value].filter((other) => other !== nid));
+    this.#over.add(nid);
+    this.#shown.ask();
   }
 
+  /** All at once: each for itself would copy thousands of others. */
   #forgetAnswered(): void {
-    if (this.answering.value.size === 0) return;
-    const open = [...this.answering.value].filter((nid) => this.fleet.notices.has(nid));
-    if (open.length !== this.answering.value.size) this.answering.value = new Set(open);
+    const { size } = this.answering.value;
+    const isOpen = (nid: string): boolean => this.fleet.notices.has(nid) && !this.#over.has(nid);
+    const open = size === 0 ? [] : [...this.answering.value].filter(isOpen);
+    this.#over.clear();
+    if (open.length !== size) this.answering.value = new Set(open);
   }
 }
 

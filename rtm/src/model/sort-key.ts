@@ -24,10 +24,3 @@ export function sortKey(text: string): string {
   known.set(text, key);
   return key;
 }
-
-/** For `sort`. */
-export function compareText(a: string, b: string): number {
-  if (a === b) return 0;
-  const [left, right] = [sortKey(a), sortKey(b)];
-  return left < right ? -1 : left > right ? 1 : 0;
-}

@@ -131,7 +131,7 @@ async function comeBack(
   return { frames, seconds: (ended - begun) / 1000, behindMs: seen.at - EPOCH - ended };
 }
 
-/** The same notices go to a bare MQTT client: when it has the last of them, the page could have it too. */
+/** The same messages go to a bare MQTT client: when it has the last notice, the page could have it too. */
 async function releaseThatAsks(
   { bench, server, page }: Pick<Parts, 'bench' | 'server' | 'page'>,
   devices: number,
@@ -140,7 +140,7 @@ async function releaseThatAsks(
   const { owner: username, ownerKey: password } = server.credentials;
   return withLoad<Owner, Burst>(bench, 'owner', async (peer) => {
     await peer.call('login', { port: server.mqttPort, clientId: 'peer', username, password });
-    await peer.call('subscribe', `/${username}/rtm/notices/+`, { notices: waitingOf(devices) });
+    await peer.call('subscribe', `/${username}/rtm/#`, { notices: waitingOf(devices), devices });
     const { result, frames } = await page.during(async () => {
       const seen = page.sees(['asks', questions]);
       const heard = peer.call('hears', { notices: questions });
