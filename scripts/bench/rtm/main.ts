@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { readCount } from '../../cli/numbers.js';
 import { Bench } from '../bench.js';
 import { allowedCores, machineName } from '../machine.js';
+import { endWhenUnread } from '../pipe.js';
 import { Noise } from '../run.js';
 import { measure } from './measure.js';
 import { describe } from './report.js';
@@ -48,6 +49,8 @@ async function run({ devices, json, profile }: Options): Promise<void> {
   say(`Server, devices and browser share ${cores} cores: a gap may be another process's turn.\n${line}`);
   if (json !== undefined) await appendFile(json, line);
 }
+
+endWhenUnread();
 
 try {
   await new Command('bench:rtm')

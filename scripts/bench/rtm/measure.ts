@@ -12,12 +12,15 @@ import { nowMs } from '../machine.js';
 import { FirmwireServer } from '../peers/firmwire.js';
 import { fleetOf, IMAGE_BYTES, settled, WINDOW, withLoad } from '../scenarios/parts.js';
 import { fill, PLATFORMS, releasedTo, SEED, WAITING_TAG, waitingOf } from './fleet.js';
-import { OwnersPage } from './page.js';
+import { type Busy, OwnersPage } from './page.js';
 import type { Frames } from './recorder.js';
+
+/** How the page kept up, and what its thread did. */
+export type Kept = Frames & Busy;
 
 /** A burst of changes: how the page kept up, and how long after its end it showed all of it. */
 export interface Burst {
-  readonly frames: Frames;
+  readonly frames: Kept;
   readonly seconds: number;
   readonly behindMs: number;
 }
@@ -27,14 +30,14 @@ export interface Measured {
   readonly waiting: number;
   readonly firstRowMs: number;
   readonly allMs: number;
-  readonly login: Frames;
+  readonly login: Kept;
   /** Every device connects and checks in with another version. */
   readonly back: Burst;
   /** A release asks about nearly every device. */
   readonly release: Burst;
   /** The owner declines all of it with one click. */
   readonly decline: Burst;
-  readonly scroll: Frames;
+  readonly scroll: Kept;
   readonly heapMiB: number;
 }
 
@@ -131,7 +134,7 @@ async function comeBack(
   return { frames, seconds: (ended - begun) / 1000, behindMs: seen.at - EPOCH - ended };
 }
 
-/** The same messages go to a bare MQTT client: when it has the last notice, the page could have it too. */
+/** The same messages go to a bare MQTT client: when it has the last of them, the page could have it too. */
 async function releaseThatAsks(
   { bench, server, page }: Pick<Parts, 'bench' | 'server' | 'page'>,
   devices: number,
@@ -143,7 +146,7 @@ async function releaseThatAsks(
     await peer.call('subscribe', `/${username}/rtm/#`, { notices: waitingOf(devices), devices });
     const { result, frames } = await page.during(async () => {
       const seen = page.sees(['asks', questions]);
-      const heard = peer.call('hears', { notices: questions });
+      const heard = peer.call('hears', { notices: questions, devices: questions });
       const { asked } = await server.publish('2.0.0', IMAGE_BYTES);
       if (asked !== questions) throw new Error(`${asked} questions instead of ${questions}.`);
       const { begun, ended } = await heard;

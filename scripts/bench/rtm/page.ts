@@ -13,6 +13,21 @@ export interface Seen {
   readonly sinceLogin: number;
 }
 
+/** What the page's own thread was busy with, seconds (CDP Performance.getMetrics). */
+export interface Busy {
+  readonly all: number;
+  readonly scripts: number;
+  readonly style: number;
+  readonly layout: number;
+}
+
+const BUSY = {
+  all: 'TaskDuration',
+  scripts: 'ScriptDuration',
+  style: 'RecalcStyleDuration',
+  layout: 'LayoutDuration',
+} as const;
+
 const PATIENCE_MS = 120_000;
 
 /** The owner's page in a browser, and what it costs there. */
@@ -54,10 +69,30 @@ export class OwnersPage {
   }
 
   /** Does something, and tells how the page's frames were meanwhile. */
-  async during<T>(action: () => Promise<T>): Promise<{ readonly result: T; readonly frames: Frames }> {
+  async during<T>(action: () => Promise<T>): Promise<{ readonly result: T; readonly frames: Frames & Busy }> {
+    const before = await this.busy();
     await this.page.evaluate('recorder.begin()');
     const result = await action();
-    return { result, frames: await this.page.evaluate<Frames>('recorder.read()') };
+    const frames = await this.page.evaluate<Frames>('recorder.read()');
+    const after = await this.busy();
+    const busy = {
+      all: after.all - before.all,
+      scripts: after.scripts - before.scripts,
+      style: after.style - before.style,
+      layout: after.layout - before.layout,
+    };
+    return { result, frames: { ...frames, ...busy } };
+  }
+
+  private async busy(): Promise<Busy> {
+    const metric = await this.metrics();
+    const { all, scripts, style, layout } = BUSY;
+    return { all: metric(all), scripts: metric(scripts), style: metric(style), layout: metric(layout) };
+  }
+
+  private async metrics(): Promise<(name: string) => number> {
+    const { metrics } = await this.devtools.send('Performance.getMetrics');
+    return (wanted) => metrics.find(({ name }) => name === wanted)?.value ?? 0;
   }
 
   /** Says no to everything that the page asks about. */
@@ -81,8 +116,8 @@ export class OwnersPage {
   /** Live JavaScript, bytes, after what nobody holds any more was thrown away. */
   async heapBytes(): Promise<number> {
     await this.devtools.send('HeapProfiler.collectGarbage');
-    const { metrics } = await this.devtools.send('Performance.getMetrics');
-    return metrics.find(({ name }) => name === 'JSHeapUsedSize')?.value ?? 0;
+    const metric = await this.metrics();
+    return metric('JSHeapUsedSize');
   }
 
   async startProfile(): Promise<void> {

@@ -1,14 +1,14 @@
 import { table } from '../../cli/table.js';
-import type { Measured } from './measure.js';
-import type { Frames } from './recorder.js';
+import type { Kept, Measured } from './measure.js';
 
 const ms = (value: number): string => `${value.toFixed(0)} ms`;
 
-const framesRow = (what: string, frames: Frames): readonly string[] => [
+const framesRow = (what: string, frames: Kept): readonly string[] => [
   what,
   ms(frames.longest),
   `${frames.over50} / ${frames.over100} of ${frames.count}`,
   frames.longestTask === 0 ? '< 50 ms' : ms(frames.longestTask),
+  `${frames.all.toFixed(1)} s (${frames.scripts.toFixed(1)} + ${frames.style.toFixed(1)} + ${frames.layout.toFixed(1)})`,
 ];
 
 /** What was measured, for a person. */
@@ -32,7 +32,7 @@ export function describe(measured: Measured): string {
       ['heap', `${heapMiB.toFixed(1)} MiB`],
     ]),
     table([
-      ['frames', 'longest gap', 'over 50 / 100 ms', 'longest task'],
+      ['frames', 'longest gap', 'over 50 / 100 ms', 'longest task', 'busy (scripts + style + layout)'],
       framesRow('login', login),
       framesRow('all come back', back.frames),
       framesRow('release that asks', release.frames),
