@@ -93,28 +93,35 @@ export class Rows {
 
   #sorted(devices: ReadonlyMap<string, DeviceView>, { sort, descending }: Query): DeviceView[] {
     const isSame = sort === this.#lastSort && descending === this.#lastDescending;
-    const rows = isSame ? this.#kept(devices, sort) : [...devices.values()].map((each) => sorted(each, sort));
+    const { rows, isInOrder } = isSame
+      ? this.#kept(devices, sort)
+      : { rows: [...devices.values()].map((device) => sorted(device, sort)), isInOrder: false };
     const sign = descending ? -1 : 1;
-    rows.sort(
-      (a, b) => sign * order(a.key, b.key) || order(a.name, b.name) || order(a.device.udid, b.device.udid),
-    );
+    if (!isInOrder)
+      rows.sort(
+        (a, b) => sign * order(a.key, b.key) || order(a.name, b.name) || order(a.device.udid, b.device.udid),
+      );
     this.#last = rows;
     this.#lastSort = sort;
     this.#lastDescending = descending;
     return rows.map(({ device }) => device);
   }
 
-  /** In the order of the last time, the new ones at the end. */
-  #kept(devices: ReadonlyMap<string, DeviceView>, sort: SortKey): Sorted[] {
+  /** In the order of the last time, which is still right if nothing has changed that it goes by; the new ones at the end. */
+  #kept(devices: ReadonlyMap<string, DeviceView>, sort: SortKey): { rows: Sorted[]; isInOrder: boolean } {
     const rows: Sorted[] = [];
-    for (const row of this.#last) {
-      const device = devices.get(row.device.udid);
-      if (device) rows.push(device === row.device ? row : sorted(device, sort));
+    let isInOrder = true;
+    for (const last of this.#last) {
+      const device = devices.get(last.device.udid);
+      if (!device) continue;
+      const row = device === last.device ? last : sorted(device, sort);
+      rows.push(row);
+      isInOrder &&= row.key === last.key && row.name === last.name;
     }
-    if (rows.length === devices.size) return rows;
+    if (rows.length === devices.size) return { rows, isInOrder };
     const known = new Set(rows.map(({ device }) => device.udid));
     for (const [udid, device] of devices) if (!known.has(udid)) rows.push(sorted(device, sort));
-    return rows;
+    return { rows, isInOrder: false };
   }
 
   #textOf(device: DeviceView): string {

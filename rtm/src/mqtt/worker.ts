@@ -15,7 +15,7 @@ const scope = self as unknown as WorkerScope;
 /** Messages are handed on so often, ms; more often than a person can see would only cost. */
 const GATHER_MS = 50;
 /** And so many at once, so that the page can draw in between. */
-const MOST_AT_ONCE = 1000;
+const MOST_AT_ONCE = 500;
 
 /** CONNACK codes with which the same words will never do (MQTT 3.1.1, 3.2.2.3). */
 const BAD_CREDENTIALS: ReadonlySet<unknown> = new Set([4, 5]);
