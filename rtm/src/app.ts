@@ -3,6 +3,7 @@ import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import { Api, ApiError } from './api.js';
 import { Fleet } from './model/fleet.js';
+import { Pace } from './model/pace.js';
 import { groupQuestions } from './model/questions.js';
 import { EVERYTHING, type Query } from './model/rows.js';
 import { currentRelease, summarise } from './model/summary.js';
@@ -22,6 +23,8 @@ export interface Toast {
 /** Answers on their way to the server at one time. */
 const MOST_ANSWERS = 100;
 const TOAST_MS = 6000;
+/** What arrives is shown at most so often: a burst would draw the same page again and again, and hold up the owner. */
+const SHOW_MS = 150;
 /** An answer that was taken ends its question within this; otherwise it may be given again. */
 const ANSWER_MS = 5000;
 
@@ -52,6 +55,12 @@ export class App {
     this.revision.value;
     return groupQuestions(this.fleet.notices.values());
   });
+  /** Answers that had no effect, or did not arrive: they may be given again. */
+  readonly #over = new Set<string>();
+  readonly #shown = new Pace(() => {
+    this.#forgetAnswered();
+    this.revision.value++;
+  }, SHOW_MS);
   readonly #link: Link;
   readonly #clock: ReturnType<typeof setInterval>;
 
@@ -79,8 +88,7 @@ export class App {
       refused: onRefused,
       arrived: (messages) => {
         this.fleet.take(messages);
-        this.#forgetAnswered();
-        this.revision.value++;
+        this.#shown.ask();
       },
     });
     this.#clock = setInterval(() => {
@@ -90,6 +98,7 @@ export class App {
 
   close(): void {
     clearInterval(this.#clock);
+    this.#shown.stop();
     this.#link.close();
   }
 
@@ -119,10 +128,11 @@ export class App {
   /** Answers questions, each on its own topic (wire.md 5). */
   async answer(nids: readonly string[], response: Answer): Promise<void> {
     this.answering.value = new Set([...this.answering.value, ...nids]);
-    const left = [...nids];
+    // One row for all that work on it.
+    const left = nids.values();
     let missed = 0;
     const work = async (): Promise<void> => {
-      for (let nid = left.shift(); nid !== undefined; nid = left.shift()) {
+      for (const nid of left) {
         const notification = { nid, response_type: 'bool', response };
         const topic = `/${this.login.owner}/rtm/notices/${nid}/reply`;
         if (await this.#link.publish(topic, { notification })) {
@@ -142,14 +152,17 @@ export class App {
   }
 
   #answered(nid: string): void {
-    if (!this.answering.value.has(nid)) return;
-    this.answering.value = new Set([...this.answering.value].filter((other) => other !== nid));
+    this.#over.add(nid);
+    this.#shown.ask();
   }
 
+  /** All at once: each for itself would copy thousands of others. */
   #forgetAnswered(): void {
-    if (this.answering.value.size === 0) return;
-    const open = [...this.answering.value].filter((nid) => this.fleet.notices.has(nid));
-    if (open.length !== this.answering.value.size) this.answering.value = new Set(open);
+    const { size } = this.answering.value;
+    const isOpen = (nid: string): boolean => this.fleet.notices.has(nid) && !this.#over.has(nid);
+    const open = size === 0 ? [] : [...this.answering.value].filter(isOpen);
+    this.#over.clear();
+    if (open.length !== size) this.answering.value = new Set(open);
   }
 }
 

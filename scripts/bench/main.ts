@@ -7,6 +7,7 @@ import { isInstalled } from '../dev/tools.js';
 import { Bench } from './bench.js';
 import { allowedCores, type Cores, machineName } from './machine.js';
 import type { Outcome, Scenario } from './model.js';
+import { endWhenUnread } from './pipe.js';
 import {
   type Circumstances,
   describeCircumstances,
@@ -106,13 +107,7 @@ function sentenceOf(error: unknown): string {
   return isExpected ? error.message : (error.stack ?? error.message);
 }
 
-/** `npm run bench | head`: once nobody reads any more there is nothing left to do, and nothing to complain about. */
-function endWhenUnread(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
-}
-process.stdout.on('error', endWhenUnread);
-process.stderr.on('error', endWhenUnread);
+endWhenUnread();
 
 try {
   await new Command('bench')

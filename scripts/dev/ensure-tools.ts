@@ -1,5 +1,6 @@
 /**
- * Makes sure of what is needed besides Node for the purpose that its argument names: `tests` (also without one) or `bench`.
+ * Makes sure of what is needed besides Node for the purpose that its argument names: `tests` (also without one), `bench`
+ * or `page`.
  * Installs Debian's packages where that is certainly wanted (root, apt-get, nothing to ask), otherwise says what to
  * install and ends with 1.
  */
@@ -20,6 +21,10 @@ const NEEDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     nginx: 'nginx-light',
     taskset: 'util-linux',
     'redis-server': 'redis-server',
+  },
+  page: {
+    chromium: 'chromium',
+    taskset: 'util-linux',
   },
 };
 

@@ -1,4 +1,5 @@
 import type { DeviceView } from './nouns.js';
+import { sortKey } from './sort-key.js';
 import { statusOf } from './status.js';
 
 /** What the table can be narrowed to. */
@@ -30,28 +31,30 @@ export const EVERYTHING: Query = {
 /** How versions are named that no device has told. */
 export const NO_VERSION = 'not told';
 
-const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
 /** What needs a person comes first. */
 const URGENCY = { failed: 0, asks: 1, updating: 2, settled: 3 } as const;
 
-type Compare = (a: DeviceView, b: DeviceView) => number;
+type Key = string | number;
 
-const text =
-  (of: (device: DeviceView) => string | null): Compare =>
-  (a, b) =>
-    collator.compare(of(a) ?? '', of(b) ?? '');
-
-const COMPARE: Readonly<Record<SortKey, Compare>> = {
-  alias: text(({ alias }) => alias),
-  platform: text(({ platform }) => platform),
-  version: text(({ version }) => version),
-  online: (a, b) => Number(b.online) - Number(a.online),
-  lastSeen: (a, b) => (a.lastSeen < b.lastSeen ? 1 : a.lastSeen > b.lastSeen ? -1 : 0),
-  update: (a, b) =>
-    URGENCY[statusOf(a)] - URGENCY[statusOf(b)] || (b.update?.progress ?? 0) - (a.update?.progress ?? 0),
+/** What a device is sorted by, so that `<` is the order. */
+const KEY: Readonly<Record<SortKey, (device: DeviceView) => Key>> = {
+  alias: ({ alias }) => sortKey(alias),
+  platform: ({ platform }) => sortKey(platform ?? ''),
+  version: ({ version }) => sortKey(version ?? ''),
+  online: ({ online }) => (online ? 0 : 1),
+  lastSeen: ({ lastSeen }) => -Date.parse(lastSeen),
+  // Those that are nearly there first.
+  update: (device) => URGENCY[statusOf(device)] * 1000 - (device.update?.progress ?? 0),
 };
 
-const byName = COMPARE.alias;
+/** A device with what it is sorted by, made once for each of its records. */
+interface Sorted {
+  readonly device: DeviceView;
+  readonly key: Key;
+  readonly name: string;
+}
+
+const order = (a: Key, b: Key): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function isShown(device: DeviceView, show: Show): boolean {
   switch (show) {
@@ -66,10 +69,11 @@ function isShown(device: DeviceView, show: Show): boolean {
   }
 }
 
-/** The rows of the table. It remembers the order of the last time: sorting what is nearly in order is cheap. */
+/** The rows of the table. It remembers those of the last time: sorting what is nearly in order is cheap. */
 export class Rows {
-  #last: readonly string[] = [];
-  #lastSort = '';
+  #last: readonly Sorted[] = [];
+  #lastSort: SortKey | undefined;
+  #lastDescending = false;
   /** A record is never altered, so what can be found in it is worked out once. */
   readonly #searchable = new WeakMap<DeviceView, string>();
 
@@ -88,21 +92,36 @@ export class Rows {
   }
 
   #sorted(devices: ReadonlyMap<string, DeviceView>, { sort, descending }: Query): DeviceView[] {
-    const name = `${sort} ${descending}`;
-    const before = name === this.#lastSort ? this.#last : [];
-    const known = new Set(before);
-    const list: DeviceView[] = [];
-    for (const udid of before) {
-      const device = devices.get(udid);
-      if (device) list.push(device);
-    }
-    for (const [udid, device] of devices) if (!known.has(udid)) list.push(device);
-    const compare = COMPARE[sort];
+    const isSame = sort === this.#lastSort && descending === this.#lastDescending;
+    const { rows, isInOrder } = isSame
+      ? this.#kept(devices, sort)
+      : { rows: [...devices.values()].map((device) => sorted(device, sort)), isInOrder: false };
     const sign = descending ? -1 : 1;
-    list.sort((a, b) => sign * compare(a, b) || byName(a, b) || (a.udid < b.udid ? -1 : 1));
-    this.#last = list.map(({ udid }) => udid);
-    this.#lastSort = name;
-    return list;
+    if (!isInOrder)
+      rows.sort(
+        (a, b) => sign * order(a.key, b.key) || order(a.name, b.name) || order(a.device.udid, b.device.udid),
+      );
+    this.#last = rows;
+    this.#lastSort = sort;
+    this.#lastDescending = descending;
+    return rows.map(({ device }) => device);
+  }
+
+  /** In the order of the last time, which is still right if nothing has changed that it goes by; the new ones at the end. */
+  #kept(devices: ReadonlyMap<string, DeviceView>, sort: SortKey): { rows: Sorted[]; isInOrder: boolean } {
+    const rows: Sorted[] = [];
+    let isInOrder = true;
+    for (const last of this.#last) {
+      const device = devices.get(last.device.udid);
+      if (!device) continue;
+      const row = device === last.device ? last : sorted(device, sort);
+      rows.push(row);
+      isInOrder &&= row.key === last.key && row.name === last.name;
+    }
+    if (rows.length === devices.size) return { rows, isInOrder };
+    const known = new Set(rows.map(({ device }) => device.udid));
+    for (const [udid, device] of devices) if (!known.has(udid)) rows.push(sorted(device, sort));
+    return { rows, isInOrder: false };
   }
 
   #textOf(device: DeviceView): string {
@@ -116,3 +135,9 @@ export class Rows {
     return made;
   }
 }
+
+const sorted = (device: DeviceView, sort: SortKey): Sorted => ({
+  device,
+  key: KEY[sort](device),
+  name: sortKey(device.alias),
+});

@@ -28,7 +28,7 @@ export function Versions({ chosen, onChoose }: Props) {
             >
               <span class="name">{name}</span>
               <span class="track" aria-hidden="true">
-                <span class="fill" style={{ width: `${(number / top) * 100}%` }} />
+                <span class="fill" style={{ transform: `scaleX(${number / top})` }} />
               </span>
               <span class="number">
                 {number.toLocaleString('en')} <span class="muted">{percent(number, all)}</span>

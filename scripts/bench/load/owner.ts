@@ -5,7 +5,7 @@ import { openSession } from './session.js';
 import { Countdown } from './timing.js';
 
 /** What an owner is sent: the kinds under `/<owner>/rtm/`, and everything else. */
-export type Kind = 'firmware' | 'devices' | 'notices' | 'events' | 'application';
+export type Kind = 'firmware' | 'devices' | 'notices' | 'events' | 'server' | 'application';
 export type Counts = Readonly<Partial<Record<Kind, number>>>;
 
 /** What came from the beginning of a wait to its end. */
@@ -32,6 +32,7 @@ export default class Owner {
     devices: 0,
     notices: 0,
     events: 0,
+    server: 0,
     application: 0,
   };
 
@@ -57,6 +58,7 @@ export default class Owner {
       devices: new Set(),
       notices: new Set(),
       events: new Set(),
+      server: new Set(),
       application: new Set(),
     };
     let bytes = 0;

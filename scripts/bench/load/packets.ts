@@ -8,6 +8,8 @@ export interface FleetIdentity {
   readonly owner: string;
   readonly key: string;
   readonly seed: string;
+  /** What the devices run, in turn by their index; `PLATFORM` if not told. */
+  readonly platforms?: readonly string[];
 }
 
 export const PLATFORM = 'arduino:esp8266';
@@ -48,12 +50,13 @@ export const topicOf = (fleet: FleetIdentity, index: number): string =>
 /** What a device says of itself at a check-in. */
 export function checkInText(fleet: FleetIdentity, index: number): string {
   const { mac, udid } = deviceOf(fleet, index);
+  const { owner, platforms } = fleet;
   return checkInBody({
     mac,
     udid,
-    owner: fleet.owner,
+    owner,
     alias: aliasOf(index),
-    platform: PLATFORM,
+    platform: platforms?.[index % platforms.length] ?? PLATFORM,
     version: OLD_VERSION,
     status: 'Registered',
     autoUpdate: true,

@@ -13,6 +13,9 @@ export interface Population {
   readonly seed: string;
   readonly count: number;
   readonly autoUpdate: boolean;
+  readonly platforms?: readonly string[];
+  /** What has become of a device since its first check-in. */
+  readonly since?: (device: Device, index: number) => Device;
 }
 
 /** Records written together. */
@@ -29,7 +32,7 @@ export function knownDevice(fleet: FleetIdentity, index: number, autoUpdate: boo
 
 /** Makes the first owner of a new data folder, with devices that have been there before. See `FirmwireOptions.prepare`. */
 export const populate =
-  ({ seed, count, autoUpdate }: Population) =>
+  ({ seed, count, autoUpdate, platforms, since = (device) => device }: Population) =>
   async (data: string): Promise<void> => {
     const stores = await openEmbedded(join(data, 'store'));
     try {
@@ -37,10 +40,17 @@ export const populate =
       const accounts = new Accounts(stores.accounts, systemClock, lock);
       const credentials = await ensureFirstOwner(data, stores.accounts, accounts, lock);
       if (!credentials) throw new Error(`${data} has an owner already.`);
-      const fleet = { owner: credentials.owner, key: credentials.deviceKey, seed };
+      const fleet = {
+        owner: credentials.owner,
+        key: credentials.deviceKey,
+        seed,
+        ...(platforms && { platforms }),
+      };
       for (let first = 0; first < count; first += BATCH) {
         const length = Math.min(BATCH, count - first);
-        const devices = Array.from({ length }, (_, i) => knownDevice(fleet, first + i, autoUpdate));
+        const devices = Array.from({ length }, (_, i) =>
+          since(knownDevice(fleet, first + i, autoUpdate), first + i),
+        );
         const created = await Promise.all(devices.map((device) => stores.devices.create(device)));
         if (!created.every(Boolean)) throw new Error('Two devices of the fleet have one UDID.');
       }

@@ -13,8 +13,8 @@ describe('ensure-tools', () => {
     const { status, stderr } = run();
     expect([status, stderr]).to.deep.equal([
       1,
-      'For the tests mosquitto_sub and mosquitto_pub and curl and redis-server must be there: ' +
-        'install with apt-get install mosquitto-clients curl redis-server.\n',
+      'For the tests mosquitto_sub and mosquitto_pub and curl and redis-server and chromium must be there: ' +
+        'install with apt-get install mosquitto-clients curl redis-server chromium.\n',
     ]);
   });
 
@@ -27,6 +27,9 @@ describe('ensure-tools', () => {
 
   it('refuses a purpose that it does not know', () => {
     const { status, stderr } = run('cooking');
-    expect([status, stderr]).to.deep.equal([1, 'Nobody knows what "cooking" needs: name tests or bench.\n']);
+    expect([status, stderr]).to.deep.equal([
+      1,
+      'Nobody knows what "cooking" needs: name tests or bench or page.\n',
+    ]);
   });
 });
