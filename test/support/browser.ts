@@ -127,6 +127,21 @@ export async function logIn(page: Page, account: Account): Promise<void> {
 
 export const isLive = (page: Page): Promise<void> => page.getByText('Live', { exact: true }).waitFor();
 
+/**
+ * Waits until an expression is true in the page. Playwright's `waitForFunction` cannot: it evaluates inside the page,
+ * where the page's policy forbids that.
+ */
+export const until = (page: Page, expression: string): Promise<void> =>
+  page.evaluate<void>(`new Promise((resolve, reject) => {
+    const end = performance.now() + ${PATIENCE_MS};
+    const look = () => {
+      if (${expression}) resolve();
+      else if (performance.now() > end) reject(new Error(${JSON.stringify(`never true: ${expression}`)}));
+      else requestAnimationFrame(look);
+    };
+    look();
+  })`);
+
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const SERIOUS: ReadonlySet<unknown> = new Set(['serious', 'critical']);
 

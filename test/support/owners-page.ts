@@ -122,7 +122,7 @@ export const visiting =
       await body({ visit, page: visit.page, rig });
       visit.check();
     } catch (error) {
-      throw new Error(`${error}\n--- the page:\n${await visit.report()}`, { cause: error });
+      throw new Error(`what the visitor saw:\n${await visit.report()}`, { cause: error });
     } finally {
       await visit.context.close();
     }
@@ -149,6 +149,17 @@ export const rowOf = (page: Page, alias: string): Locator =>
     .getByRole('table', { name: 'Devices' })
     .getByRole('row')
     .filter({ has: page.getByRole('link', { name: alias, exact: true }) });
+
+/** Waits until the table says this of a device, word for word: the state of its update, or why it is so. */
+export const says = (page: Page, alias: string, text: string): Promise<void> =>
+  rowOf(page, alias).getByText(text, { exact: true }).waitFor();
+
+/** The dialog that is open, once it can be used. */
+export async function dialogOf(page: Page, title: string | RegExp): Promise<Locator> {
+  const dialog = page.getByRole('dialog', { name: title });
+  await dialog.waitFor();
+  return dialog;
+}
 
 /** A part of the page by its heading. */
 export const section = (page: Page, name: string | RegExp): Locator => page.getByRole('region', { name });
