@@ -9,7 +9,8 @@ import { type Account, type Overrides, ServerProcess } from './server-process.js
 export interface Scene {
   readonly visit: Visit;
   readonly page: Page;
-  readonly rig: PageRig;
+  /** Logs the same owner in elsewhere. Not in another tab: browsers slow down a tab that is behind another. */
+  readonly elsewhere: () => Promise<Page>;
 }
 
 /** How a device of a test differs from an ESP8266 that asks its owner. */
@@ -118,13 +119,21 @@ export const visiting =
   (rig: PageRig, body: (scene: Scene) => Promise<void>, options?: BrowserContextOptions) =>
   async (): Promise<void> => {
     const visit = await rig.visit(options);
+    const visits = [visit];
+    const elsewhere = async (): Promise<Page> => {
+      const other = await rig.visit(options);
+      visits.push(other);
+      await logIn(other.page, rig.account);
+      return other.page;
+    };
     try {
-      await body({ visit, page: visit.page, rig });
-      visit.check();
+      await body({ visit, page: visit.page, elsewhere });
+      for (const each of visits) each.check();
     } catch (error) {
-      throw new Error(`what the visitor saw:\n${await visit.report()}`, { cause: error });
+      const reports = await Promise.all(visits.map((each) => each.report()));
+      throw new Error(`what the visitor saw:\n${reports.join('\n===\n')}`, { cause: error });
     } finally {
-      await visit.context.close();
+      await Promise.all(visits.map(({ context }) => context.close()));
     }
   };
 

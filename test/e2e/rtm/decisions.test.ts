@@ -130,9 +130,8 @@ describe('the page: decisions', () => {
 
   it(
     'two open pages agree within a second',
-    loggedIn(rig, async ({ visit, page }) => {
-      const other = await visit.context.newPage();
-      await logIn(other, rig.account);
+    loggedIn(rig, async ({ page, elsewhere }) => {
+      const other = await elsewhere();
       await rig.device({ alias: 'kitchen' });
       await rig.api.publish(smallImage('both'), { version: '1.1.0', platform: PLATFORM });
       await decisions(page).waitFor();

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import type { Page } from 'playwright-core';
-import { logIn } from '../../support/browser.js';
 import { PLATFORM } from '../../support/device.js';
 import { smallImage } from '../../support/images.js';
 import { at } from '../../support/json.js';
@@ -130,11 +129,10 @@ describe('the page: one device', () => {
 
   it(
     'forgets a device after asking, on every open page',
-    loggedIn(rig, async ({ visit, page }) => {
+    loggedIn(rig, async ({ page, elsewhere }) => {
       const device = await rig.device({ alias: 'kitchen' });
       await rig.device({ alias: 'barn' });
-      const other = await visit.context.newPage();
-      await logIn(other, rig.account);
+      const other = await elsewhere();
       await rowOf(other, 'kitchen').waitFor();
       await openDevice(page, 'kitchen');
       // One that is connected would come back at once.

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Page } from 'playwright-core';
-import { logIn, until } from '../../support/browser.js';
+import { until } from '../../support/browser.js';
 import { PLATFORM } from '../../support/device.js';
 import { largeImage, smallImage } from '../../support/images.js';
 import { listAt } from '../../support/json.js';
@@ -100,11 +100,10 @@ describe('the page: firmware', () => {
 
   it(
     'asks before it withdraws, and what is withdrawn vanishes from every open page',
-    loggedIn(rig, async ({ visit, page }) => {
+    loggedIn(rig, async ({ page, elsewhere }) => {
       await rig.device({ alias: 'kitchen' });
       await rig.api.publish(smallImage('withdrawn'), { version: '1.1.0', platform: PLATFORM });
-      const other = await visit.context.newPage();
-      await logIn(other, rig.account);
+      const other = await elsewhere();
       await section(other, 'Needs your decision').waitFor();
 
       await openFirmware(page);
