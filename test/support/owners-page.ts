@@ -10,7 +10,7 @@ export interface Scene {
   readonly visit: Visit;
   readonly page: Page;
   /** Logs the same owner in elsewhere. Not in another tab: browsers slow down a tab that is behind another. */
-  readonly elsewhere: () => Promise<Page>;
+  readonly elsewhere: (options?: { readonly allow: readonly RegExp[] }) => Promise<Page>;
 }
 
 /** How a device of a test differs from an ESP8266 that asks its owner. */
@@ -120,8 +120,9 @@ export const visiting =
   async (): Promise<void> => {
     const visit = await rig.visit(options);
     const visits = [visit];
-    const elsewhere = async (): Promise<Page> => {
+    const elsewhere: Scene['elsewhere'] = async ({ allow } = { allow: [] }) => {
       const other = await rig.visit(options);
+      other.allow(...allow);
       visits.push(other);
       await logIn(other.page, rig.account);
       return other.page;

@@ -111,14 +111,12 @@ describe('the page: one device', () => {
       const dialog = await dialogOf(page, 'Send an update to kitchen');
 
       await dialog.getByRole('button', { name: 'Send', exact: true }).click();
-      await page
-        .getByText(/newer|older/i)
-        .first()
-        .waitFor();
+      // Inside the dialog: what lies behind it is out of reach.
+      await dialog.getByRole('alert').getByText(/newer/).waitFor();
       expect(device.offers).to.equal(0);
 
       await dialog.getByRole('checkbox', { name: /forced/ }).check();
-      const warning = dialog.getByRole('alert');
+      const warning = dialog.getByRole('alert').filter({ hasText: 'flashed' });
       await warning.getByText('kitchen runs 2.0.0 and will be flashed with 1.9.0').waitFor();
       await warning.getByText(/unreachable until somebody goes there with a cable/).waitFor();
       await dialog.getByRole('button', { name: 'Send it all the same' }).click();

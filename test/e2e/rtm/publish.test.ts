@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import type { Page } from 'playwright-core';
+import { madeUpImage } from '../../../scripts/simulator/made-up-image.js';
 import { until } from '../../support/browser.js';
 import { PLATFORM } from '../../support/device.js';
-import { largeImage, smallImage } from '../../support/images.js';
+import { smallImage } from '../../support/images.js';
 import { listAt } from '../../support/json.js';
 import { aboutThePage, dialogOf, loggedIn, section } from '../../support/owners-page.js';
 
@@ -85,7 +86,7 @@ describe('the page: firmware', () => {
         uploadThroughput: UPLOAD_BYTES_PER_SECOND,
       });
       await openFirmware(page);
-      await choose(page, 'large.bin', largeImage('slow'));
+      await choose(page, 'large.bin', madeUpImage(6_000_000, 'slow'));
       await fillInTarget(page, '1.1.0');
       await publish(page);
       await page.getByRole('progressbar', { name: 'Upload' }).waitFor();
