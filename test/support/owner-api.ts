@@ -13,6 +13,7 @@ export interface Upload {
   readonly udid?: string;
   readonly rollout?: string;
   readonly tags?: string;
+  readonly notes?: string;
   readonly files: readonly (readonly [name: string, bytes: Buffer | string])[];
 }
 

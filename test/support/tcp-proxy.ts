@@ -20,8 +20,9 @@ export class TcpProxy {
     });
   }
 
-  static async start(target: number): Promise<TcpProxy> {
-    const server = createServer().listen(0, '127.0.0.1');
+  /** @param port where to listen; 0: anywhere */
+  static async start(target: number, port = 0): Promise<TcpProxy> {
+    const server = createServer().listen(port, '127.0.0.1');
     await once(server, 'listening');
     return new TcpProxy(server, target);
   }

@@ -8,51 +8,81 @@ export interface LinkListener {
   arrived(messages: readonly Arrived[]): void;
 }
 
+/** When a worker that could not be started is tried again, ms. */
+const AGAIN_MS = 1000;
+
 /** The page's end of the MQTT connection, which its worker holds. */
 export class Link {
-  readonly #worker: Worker;
+  readonly #opening: ToWorker;
+  readonly #listener: LinkListener;
   readonly #answers = new Map<number, (taken: boolean) => void>();
+  /** Undefined until it is tried again. */
+  #worker: Worker | undefined;
+  #again: ReturnType<typeof setTimeout> | undefined;
   #ids = 0;
 
   /** @param url of MQTT over WebSocket, ws: or wss: */
   constructor(url: string, owner: string, key: string, listener: LinkListener) {
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
-    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-      switch (data.kind) {
-        case 'live':
-          return listener.live();
-        case 'lost':
-          return listener.lost();
-        case 'refused':
-          return listener.refused(data.why);
-        case 'arrived':
-          return listener.arrived(data.messages);
-        case 'published':
-          this.#answers.get(data.id)?.(data.taken);
-          this.#answers.delete(data.id);
-      }
-    };
-    this.#say({ kind: 'open', url, owner, key });
+    this.#opening = { kind: 'open', url, owner, key };
+    this.#listener = listener;
+    this.#start();
   }
 
   /** Publishes at QoS 1. True once the server has acknowledged it; false if there is no connection, or it was lost before. */
   publish(topic: string, body: object): Promise<boolean> {
+    const worker = this.#worker;
+    if (!worker) return Promise.resolve(false);
     this.#ids += 1;
     const id = this.#ids;
     return new Promise((resolve) => {
       this.#answers.set(id, resolve);
-      this.#say({ kind: 'publish', id, topic, text: JSON.stringify(body) });
+      worker.postMessage({ kind: 'publish', id, topic, text: JSON.stringify(body) } satisfies ToWorker);
     });
   }
 
   close(): void {
-    this.#say({ kind: 'close' });
-    this.#worker.terminate();
-    for (const answer of this.#answers.values()) answer(false);
-    this.#answers.clear();
+    clearTimeout(this.#again);
+    this.#worker?.postMessage({ kind: 'close' } satisfies ToWorker);
+    this.#drop();
   }
 
-  #say(message: ToWorker): void {
-    this.#worker.postMessage(message);
+  #start(): void {
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+    this.#worker = worker;
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#heard(data);
+    // Its script could not be had, as the server is away: unlike a lost connection, nobody else tries that again.
+    worker.onerror = () => {
+      this.#drop();
+      this.#listener.lost();
+      this.#again = setTimeout(() => this.#start(), AGAIN_MS);
+    };
+    worker.postMessage(this.#opening);
+  }
+
+  #heard(message: FromWorker): void {
+    switch (message.kind) {
+      case 'live':
+        this.#listener.live();
+        break;
+      case 'lost':
+        this.#listener.lost();
+        break;
+      case 'refused':
+        this.#listener.refused(message.why);
+        break;
+      case 'arrived':
+        this.#listener.arrived(message.messages);
+        break;
+      case 'published':
+        this.#answers.get(message.id)?.(message.taken);
+        this.#answers.delete(message.id);
+    }
+  }
+
+  #drop(): void {
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    for (const answer of this.#answers.values()) answer(false);
+    this.#answers.clear();
   }
 }

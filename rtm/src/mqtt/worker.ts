@@ -78,9 +78,10 @@ function open(url: string, owner: string, key: string): void {
   client = opened;
   opened.on('connect', () => {
     // QoS 0: on one connection nothing is lost, and after the next one everything is told anew.
-    opened.subscribe(`/${owner}/rtm/#`, { qos: 0 }, (error, granted) => {
+    opened.subscribe(`/${owner}/rtm/#`, { qos: 0 }, (error, _subscriptions, suback) => {
       if (client !== opened) return;
-      if (granted?.some(({ qos }) => qos === REFUSED_FILTER)) refuse('device_key');
+      // What MQTT.js hands back as granted is what was asked for if any of it was refused.
+      if (suback?.granted.includes(REFUSED_FILTER)) refuse('device_key');
       else if (error) opened.reconnect();
       else tell({ kind: 'live' });
     });

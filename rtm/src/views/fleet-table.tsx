@@ -2,7 +2,7 @@ import { useMemo } from 'preact/hooks';
 import { useApp } from '../app.js';
 import type { DeviceView } from '../model/nouns.js';
 import { type Query, Rows, type SortKey } from '../model/rows.js';
-import { ago } from '../model/text.js';
+import { ago, count } from '../model/text.js';
 import { isNarrow } from '../ui/media.js';
 import { OnlineLabel, UpdateStateLabel } from '../ui/update-state.js';
 import { VirtualList } from '../ui/virtual-list.js';
@@ -36,7 +36,7 @@ export function FleetTable({ query, onChange }: Props) {
   return (
     <>
       <p class="unseen" role="status">
-        {devices.length} devices shown
+        {count(devices.length, 'device')} shown
       </p>
       {isNarrow.value && <SortChoice query={query} onChange={onChange} />}
       <div class="table" role="table" aria-label="Devices" aria-rowcount={devices.length + 1}>

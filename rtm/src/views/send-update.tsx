@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { ApiError } from '../api.js';
 import { useApp } from '../app.js';
 import type { DeviceView, FirmwareView } from '../model/nouns.js';
 import { Dialog } from '../ui/dialog.js';
@@ -50,11 +51,19 @@ function SendDialog({ device, list, onClose }: Props) {
   const app = useApp();
   const chosen = useSignal(list[0]?.id ?? '');
   const forced = useSignal(false);
+  const refusal = useSignal('');
   const version = app.fleet.firmware.get(chosen.value)?.version ?? '';
   const send = async (event: Event): Promise<void> => {
     event.preventDefault();
-    const done = `${version} is on its way to ${device.alias}.`;
-    if (await app.attempt(() => app.api.sendUpdate(device.udid, chosen.value, forced.value), done)) onClose();
+    refusal.value = '';
+    try {
+      await app.api.sendUpdate(device.udid, chosen.value, forced.value);
+      app.say(`${version} is on its way to ${device.alias}.`);
+      onClose();
+    } catch (error) {
+      // Not where other failures are told: that is behind the open dialog, and out of reach.
+      refusal.value = error instanceof ApiError ? error.message : String(error);
+    }
   };
   return (
     <Dialog title={`Send an update to ${device.alias}`} onClose={onClose}>
@@ -94,6 +103,11 @@ function SendDialog({ device, list, onClose }: Props) {
           </p>
         ) : (
           <p class="muted">This is your consent: you are not asked again.</p>
+        )}
+        {refusal.value && (
+          <p role="alert" class="refusal">
+            {refusal.value}
+          </p>
         )}
         <footer class="buttons">
           <button type="button" class="secondary" onClick={onClose}>
