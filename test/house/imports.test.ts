@@ -23,6 +23,9 @@ const HOME: Readonly<Record<string, RegExp>> = {
   ioredis: /^broker\/(storage|nodes)\//,
   commander: /^scripts\//,
   mqtt: /^scripts\//,
+  // A browser is for tests of the page, and for pictures of it.
+  'playwright-core': /^(test|scripts\/dev|scripts\/bench)\//,
+  'axe-core': /^(test|scripts\/dev)\//,
 };
 
 /** Only programs touch the process; a library that reads argv or env surprises whoever embeds it. */

@@ -156,7 +156,7 @@ export async function axe(page: Page, what: string): Promise<void> {
     .filter((violation) => SERIOUS.has(at(violation, 'impact')))
     .map((violation) => ({
       rule: at(violation, 'id'),
-      nodes: listAt(violation, 'nodes').map((node) => at(node, 'html')),
+      nodes: listAt(violation, 'nodes').map((node) => [at(node, 'html'), at(node, 'failureSummary')]),
     }));
-  expect(findings, `accessibility of ${what}`).to.deep.equal([]);
+  expect(findings, `${what}: ${JSON.stringify(findings, undefined, 1)}`).to.deep.equal([]);
 }

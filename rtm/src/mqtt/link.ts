@@ -26,6 +26,7 @@ export class Link {
     this.#opening = { kind: 'open', url, owner, key };
     this.#listener = listener;
     this.#start();
+    addEventListener('offline', this.#offline);
   }
 
   /** Publishes at QoS 1. True once the server has acknowledged it; false if there is no connection, or it was lost before. */
@@ -41,10 +42,13 @@ export class Link {
   }
 
   close(): void {
+    removeEventListener('offline', this.#offline);
     clearTimeout(this.#again);
     this.#worker?.postMessage({ kind: 'close' } satisfies ToWorker);
     this.#drop();
   }
+
+  readonly #offline = (): void => this.#worker?.postMessage({ kind: 'offline' } satisfies ToWorker);
 
   #start(): void {
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });

@@ -9,6 +9,8 @@ export interface Arrived {
 export type ToWorker =
   | { readonly kind: 'open'; readonly url: string; readonly owner: string; readonly key: string }
   | { readonly kind: 'publish'; readonly id: number; readonly topic: string; readonly text: string }
+  /** The browser says that there is no network. */
+  | { readonly kind: 'offline' }
   | { readonly kind: 'close' };
 
 /** Why the server will not have us; there is no use in trying again with the same key. */

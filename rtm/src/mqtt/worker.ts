@@ -65,7 +65,8 @@ function open(url: string, owner: string, key: string): void {
     password: key,
     clientId: `rtm-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`,
     clean: true,
-    keepalive: 30,
+    // Where the network falls silent without a word, the page would show old things as true for one and a half of these.
+    keepalive: 10,
     connectTimeout: 10_000,
     reconnectPeriod: 1000,
     reconnectOnConnackError: true,
@@ -105,6 +106,10 @@ scope.onmessage = ({ data }) => {
       client.publish(topic, text, { qos: 1 }, (error) => tell({ kind: 'published', id, taken: !error }));
       return;
     }
+    case 'offline':
+      // What closes the connection for the network would be a ping without an answer, much later.
+      client?.stream?.destroy();
+      return;
     case 'close':
       client?.end(true);
       client = undefined;

@@ -6,7 +6,7 @@ import { smallImage } from '../../support/images.js';
 import { aboutThePage, loggedIn, rowOf, says, section } from '../../support/owners-page.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 
-const UNREACHABLE = [/WebSocket connection to .* failed/, /ERR_CONNECTION/];
+const UNREACHABLE = [/WebSocket connection to .* failed/, /ERR_CONNECTION|ERR_INTERNET_DISCONNECTED/];
 
 const isReconnecting = (page: Page): Promise<void> =>
   page.getByRole('status').getByText('Reconnecting').waitFor();
@@ -81,6 +81,28 @@ describe('the page: without a connection', () => {
       await network.stop();
     }
   });
+
+  it(
+    'a device that goes offline: says so at once, and changes nothing meanwhile',
+    loggedIn(rig, async ({ visit, page }) => {
+      visit.allow(...UNREACHABLE);
+      const { udid } = await rig.device({ alias: 'kitchen' });
+      await rowOf(page, 'kitchen').getByRole('link').click();
+      await section(page, 'Timeline').getByText('checked in').waitFor();
+      await visit.context.setOffline(true);
+      await isReconnecting(page);
+
+      await page.getByLabel('Alias').fill('pantry');
+      await page.getByRole('button', { name: 'Save alias' }).click();
+      await page.getByText('The server cannot be reached. Nothing was changed.').waitFor();
+
+      await rig.api.call('PATCH', `/devices/${udid}`, { tags: ['beta'] });
+      await visit.context.setOffline(false);
+      await isLive(page);
+      await page.getByRole('link', { name: '← Fleet' }).click();
+      await rowOf(page, 'kitchen').getByText('beta').waitFor();
+    }),
+  );
 
   it('a server that is away when the page is opened: it logs in once it is back', async () => {
     let network = await TcpProxy.start(rig.server.httpPort);
