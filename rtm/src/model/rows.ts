@@ -1,5 +1,6 @@
 import type { DeviceView } from './nouns.js';
 import { statusOf } from './status.js';
+import { compareVersions } from './version.js';
 
 /** What the table can be narrowed to. */
 export type Show = 'all' | 'online' | 'offline' | 'asks' | 'updating' | 'failed';
@@ -44,7 +45,7 @@ const text =
 const COMPARE: Readonly<Record<SortKey, Compare>> = {
   alias: text(({ alias }) => alias),
   platform: text(({ platform }) => platform),
-  version: text(({ version }) => version),
+  version: (a, b) => compareVersions(a.version ?? '', b.version ?? ''),
   online: (a, b) => Number(b.online) - Number(a.online),
   lastSeen: (a, b) => (a.lastSeen < b.lastSeen ? 1 : a.lastSeen > b.lastSeen ? -1 : 0),
   update: (a, b) =>
