@@ -60,9 +60,9 @@ export class OwnerFeed {
     return (await this.#parts.catalog.list(owner)).map(viewFirmware);
   }
 
-  event(owner: string, event: EventName, facts: EventFacts): void {
+  event(owner: string, event: EventName, facts: EventFacts, at = this.#parts.clock.now()): void {
     if (!this.#parts.outbox.isHeard(owner)) return;
-    const payload = JSON.stringify({ event, ...facts, at: this.#parts.clock.now() });
+    const payload = JSON.stringify({ event, ...facts, at });
     this.#parts.outbox.toOwner(owner, eventsTopic(owner), payload, false);
   }
 
@@ -84,8 +84,10 @@ export class OwnerFeed {
   /** Something has happened to a device. It is kept even if nobody hears of it now. */
   deviceEvent(device: Device, event: HistoryEvent, facts: DeviceFacts = {}): void {
     const { owner, udid, alias } = device;
-    this.#parts.history.note(udid, { event, at: this.#parts.clock.now(), ...facts });
-    this.event(owner, event, { udid, alias, ...facts });
+    // One time for both: by it a reader knows that what it heard is what was kept.
+    const at = this.#parts.clock.now();
+    this.#parts.history.note(udid, { event, at, ...facts });
+    this.event(owner, event, { udid, alias, ...facts }, at);
   }
 
   /** A download ended before its time: its owner has seen how far it got, and may look it up later. */

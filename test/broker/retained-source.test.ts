@@ -4,6 +4,7 @@ import type { RetainedMessage } from '../../broker/retained.js';
 import { FirmwireRetained } from '../../broker/retained-source.js';
 import type { Device } from '../../core/device.js';
 import { asked } from '../../core/update.js';
+import type { ServerView } from '../../core/view.js';
 import { anOwner } from '../support/broker-bench.js';
 import { aFirmware, NOW, OTHER_OWNER, OTHER_UDID, OWNER, UDID } from '../support/builders.js';
 import { anImage, World } from '../support/domain.js';
@@ -166,5 +167,74 @@ describe('the retained messages of Firmwire', () => {
     expect(await topics(device(undefined), '#')).to.deep.equal([]);
     expect(await topics(anOwner({ udid: UDID }), '#')).to.deep.equal([]);
     expect(await topics(anOwner({ owner: OTHER_OWNER }), '#', NOTICE, STATE, named)).to.deep.equal([]);
+  });
+
+  describe('tell an owner of the server itself', () => {
+    const SERVER = `/${OWNER}/rtm/server`;
+    const view: ServerView = { version: '0.1.0', mqttPort: 1883, maxUploadBytes: 1000, postponeHours: 24 };
+    let told: ServerView | undefined;
+    beforeEach(() => {
+      told = view;
+      const { stores, domain } = world;
+      retained = new FirmwireRetained(stores.retained, stores.devices, domain.feed, undefined, () => told);
+    });
+    const listed = async (...filters: string[]): Promise<string[]> =>
+      (await matching(anOwner(), ...filters)).map(({ topic }) => topic);
+
+    it('last, which ends the listing', async () => {
+      await keep(STATUS);
+      await world.device(question());
+      await world.device({ udid: OTHER_UDID, mac: undefined });
+      await world.publish({ rollout: 'none' });
+      for (const filter of [`/${OWNER}/rtm/#`, '#', `/${OWNER}/rtm/+`, `/+/+/#`]) {
+        const topics = await listed(filter);
+        expect(topics.at(-1), filter).to.equal(SERVER);
+        expect(topics.filter((topic) => topic === SERVER)).to.have.length(1);
+      }
+      expect(await listed(`/${OWNER}/rtm/#`)).to.have.length(5);
+      // Whatever the order in which filters are named, and once for all of them.
+      expect((await listed(SERVER, `/${OWNER}/rtm/devices/+`, `/${OWNER}/rtm/+`)).slice(2)).to.deep.equal([
+        SERVER,
+      ]);
+    });
+
+    it('alone where it is named', async () => {
+      await world.device(question());
+      const found = await matching(anOwner(), SERVER);
+      expect(found).to.have.length(1);
+      expect(found[0]).to.include({ topic: SERVER, qos: 1, derived: true });
+      expect(JSON.parse(String(found[0]?.payload))).to.deep.equal(view);
+      for (const filter of [
+        STATE,
+        `/${OWNER}/rtm/devices/+`,
+        `/${OWNER}/rtm/server/+`,
+        `/${OWNER}/rtm/events`,
+      ])
+        expect(await listed(filter), filter).not.to.contain(SERVER);
+    });
+
+    it('as it is now, and not before it can be told', async () => {
+      told = undefined;
+      expect(await listed(`/${OWNER}/rtm/#`)).to.deep.equal([]);
+      told = { ...view, mqttPort: null };
+      const [message] = await matching(anOwner(), SERVER);
+      expect(JSON.parse(String(message?.payload))).to.include({ mqttPort: null });
+    });
+
+    it('and nobody else', async () => {
+      for (const identity of [device(UDID), device(undefined), anOwner({ udid: UDID })])
+        expect(await topics(identity, '#', SERVER, `/${OWNER}/rtm/#`)).to.deep.equal([]);
+      const other = anOwner({ owner: OTHER_OWNER });
+      expect(await topics(other, SERVER, `/${OWNER}/rtm/#`)).to.deep.equal([]);
+      expect(await topics(other, '#')).to.deep.equal([`/${OTHER_OWNER}/rtm/server`]);
+    });
+
+    it('whatever is published there', async () => {
+      await keep(SERVER, '{"version":"forged"}');
+      expect([...world.stores.retained.withPrefix('')]).to.deep.equal([]);
+      const [message, ...others] = await matching(anOwner(), SERVER);
+      expect(others).to.deep.equal([]);
+      expect(JSON.parse(String(message?.payload))).to.deep.equal(view);
+    });
   });
 });

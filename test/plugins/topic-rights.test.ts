@@ -53,6 +53,7 @@ const TABLE: Record<string, Row> = {
   [`/${OWNER}/rtm/notices/${UDID}`]: { publish: [], subscribe: ['owner'], receive: ['owner'] },
   [`/${OWNER}/rtm/firmware/some-id`]: { publish: [], subscribe: ['owner'], receive: ['owner'] },
   [`/${OWNER}/rtm/events`]: { publish: [], subscribe: ['owner'], receive: ['owner'] },
+  [`/${OWNER}/rtm/server`]: { publish: [], subscribe: ['owner'], receive: ['owner'] },
   [`/${OWNER}/rtm/notices/${UDID}/reply`]: { publish: ['owner'], subscribe: ['owner'], receive: [] },
   [`/${OWNER}/neither`]: { publish: [], subscribe: ['owner'], receive: [] },
   [`/${OWNER}/shared`]: { publish: [], subscribe: MEMBERS, receive: [] },

@@ -30,6 +30,8 @@ export interface HttpAppOptions {
   readonly idleMs?: number;
   readonly wrapTokens?: (tokens: TokenStore) => TokenStore;
   readonly wrapBlobs?: (blobs: BlobStore) => BlobStore;
+  /** Where the owner's page lies; without it there is none. */
+  readonly pageFolder?: string;
 }
 
 /** The HTTP side as scripts/server/firmwire.ts builds it: real domain, real store, nothing listening to MQTT. */
@@ -141,6 +143,7 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
       metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'firmwire_info 1\n' },
       metricsToken: settings.metrics.token,
     },
+    pageFolder: options.pageFolder,
     meter: { answered: (...answer) => running.answered.push(answer) },
     log,
     maxBodyBytes: settings.http.maxBodyBytes,

@@ -19,4 +19,4 @@ const TEXTS: Readonly<Record<string, (version: string) => string>> = {
 };
 
 export const eventText = (event: string, version = 'an update'): string =>
-  (TEXTS[event] ?? (() => event))(version).trim();
+  ((Object.hasOwn(TEXTS, event) && TEXTS[event]) || (() => event))(version).trim();

@@ -1,16 +1,9 @@
 import type { Arrived } from '../mqtt/messages.js';
 import type { DeviceView, FirmwareView, FleetEvent, Notice, ServerView } from './nouns.js';
+import { readDevice, readEvent, readFirmware, readNotice, readServer } from './read.js';
 
 /** Events that are kept for the list of what happened lately. */
 const MOST_EVENTS = 200;
-
-const readJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-};
 
 /**
  * All that the page knows, from `/<owner>/rtm/#` and nothing else. After a lost connection everything retained is told
@@ -20,8 +13,10 @@ export class Fleet {
   readonly devices = new Map<string, DeviceView>();
   readonly notices = new Map<string, Notice>();
   readonly firmware = new Map<string, FirmwareView>();
-  /** Newest first. */
+  /** Newest first, without check-ins. */
   readonly events: FleetEvent[] = [];
+  /** Newest first. Kept apart: those of a large fleet would push everything else out within seconds. */
+  readonly checkIns: FleetEvent[] = [];
   server: ServerView | undefined;
   /** True once everything retained has been told, on the connection there is or on the last one. */
   complete = false;
@@ -48,41 +43,56 @@ export class Fleet {
 
   #one(kind: string, id: string, text: string): void {
     this.#stale?.delete(`${kind}/${id}`);
-    const body = readJson(text);
     switch (kind) {
       case 'devices':
-        put(this.devices, id, body as DeviceView | undefined);
+        put(this.devices, id, text, this.#device);
         break;
       case 'firmware':
-        put(this.firmware, id, body as FirmwareView | undefined);
+        put(this.firmware, id, text, readFirmware);
         break;
       case 'notices':
-        put(this.notices, id, (body as { notification: Notice } | undefined)?.notification);
+        put(this.notices, id, text, readNotice);
         break;
       case 'events':
-        this.#happened(body as FleetEvent | undefined);
+        this.#happened(readEvent(text));
         break;
       case 'server':
-        this.server = (body as ServerView | undefined) ?? this.server;
+        this.server = readServer(text) ?? this.server;
         this.#listed();
     }
   }
 
+  /**
+   * A device as it is told. A node that does not send the download itself, or whose download broke off, tells no progress:
+   * then what was known of the same download stands until the next step is told.
+   */
+  readonly #device = (text: string, udid: string): DeviceView | undefined => {
+    const told = readDevice(text, udid);
+    const known = this.devices.get(udid)?.update;
+    if (told?.update?.state !== 'downloading' || told.update.progress > 0 || !known) return told;
+    const { state, firmware, since, progress } = known;
+    const isSame =
+      state === 'downloading' && firmware === told.update.firmware && since === told.update.since;
+    return isSame ? { ...told, update: { ...told.update, progress } } : told;
+  };
+
   #happened(event: FleetEvent | undefined): void {
     if (!event) return;
     if (event.event === 'downloading' && event.progress !== undefined && event.udid !== undefined) {
-      this.#progress(event.udid, event.progress);
+      this.#progress(event.udid, event.version, event.progress);
       // Each step of a download would push everything else out of the list.
       if (event.progress > 0) return;
     }
-    this.events.unshift(event);
-    if (this.events.length > MOST_EVENTS) this.events.length = MOST_EVENTS;
+    const list = event.event === 'checkin' ? this.checkIns : this.events;
+    list.unshift(event);
+    if (list.length > MOST_EVENTS) list.length = MOST_EVENTS;
   }
 
   /** The state on a device's topic is told when it changes; how far a download is, by events in between. */
-  #progress(udid: string, progress: number): void {
+  #progress(udid: string, version: string | undefined, progress: number): void {
     const device = this.devices.get(udid);
-    if (device?.update?.state !== 'downloading') return;
+    // A step of a download that is over may come late.
+    if (device?.update?.state !== 'downloading' || device.update.version !== version) return;
     this.devices.set(udid, { ...device, update: { ...device.update, progress } });
   }
 
@@ -97,7 +107,17 @@ export class Fleet {
   }
 }
 
-function put<T>(map: Map<string, T>, id: string, value: T | undefined): void {
-  if (value === undefined) map.delete(id);
-  else map.set(id, value);
+/** Nothing at all is how something is taken away; what cannot be read changes nothing. */
+function put<T>(
+  map: Map<string, T>,
+  id: string,
+  text: string,
+  read: (text: string, id: string) => T | undefined,
+): void {
+  if (text === '') {
+    map.delete(id);
+    return;
+  }
+  const value = read(text, id);
+  if (value !== undefined) map.set(id, value);
 }

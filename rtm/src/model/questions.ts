@@ -1,12 +1,11 @@
 import type { Notice } from './nouns.js';
+import { compareVersions } from './version.js';
 
 /** Open questions about one version. */
 export interface Question {
   readonly version: string;
   readonly notices: readonly Notice[];
 }
-
-const collator = new Intl.Collator('en', { numeric: true });
 
 /** Open questions, newest version first: a release asks the same of every device. */
 export function groupQuestions(notices: Iterable<Notice>): readonly Question[] {
@@ -18,5 +17,5 @@ export function groupQuestions(notices: Iterable<Notice>): readonly Question[] {
   }
   return [...groups]
     .map(([version, list]) => ({ version, notices: list }))
-    .sort((a, b) => collator.compare(b.version, a.version));
+    .sort((a, b) => compareVersions(b.version, a.version));
 }

@@ -1,6 +1,7 @@
 import type { DeviceView } from './nouns.js';
 import { sortKey } from './sort-key.js';
 import { statusOf } from './status.js';
+import { versionKey } from './version.js';
 
 /** What the table can be narrowed to. */
 export type Show = 'all' | 'online' | 'offline' | 'asks' | 'updating' | 'failed';
@@ -40,7 +41,7 @@ type Key = string | number;
 const KEY: Readonly<Record<SortKey, (device: DeviceView) => Key>> = {
   alias: ({ alias }) => sortKey(alias),
   platform: ({ platform }) => sortKey(platform ?? ''),
-  version: ({ version }) => sortKey(version ?? ''),
+  version: ({ version }) => versionKey(version ?? ''),
   online: ({ online }) => (online ? 0 : 1),
   lastSeen: ({ lastSeen }) => -Date.parse(lastSeen),
   // Those that are nearly there first.

@@ -7,6 +7,9 @@ export interface SketchFacts {
   readonly key: string;
 }
 
+/** As a string of C++ holds it. */
+const quoted = (text: string): string => `"${text.replace(/["\\]/g, '\\$&')}"`;
+
 /** A whole device for the ESP32, with PubSubClient and the core's own HTTPUpdate; the README shows the same. */
 export const sketch = ({
   host,
@@ -17,7 +20,7 @@ export const sketch = ({
 }: SketchFacts): string => `#include <HTTPUpdate.h>
 #include <PubSubClient.h>
 #include <WiFi.h>
-const char *HOST = "${host}", *OWNER = "${owner}", *KEY = "${key}", *VERSION = "1.0.0";
+const char *HOST = ${quoted(host)}, *OWNER = ${quoted(owner)}, *KEY = ${quoted(key)}, *VERSION = "1.0.0";
 const char *UDID = "00000000-0000-4000-8000-000000000001";  // one per device
 WiFiClient connection;
 PubSubClient mqtt(connection);

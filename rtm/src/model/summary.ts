@@ -1,6 +1,7 @@
 import type { DeviceView, FirmwareView, UpdateState } from './nouns.js';
 import { NO_VERSION } from './rows.js';
 import { statusOf } from './status.js';
+import { compareVersions } from './version.js';
 
 /** The fleet in numbers. */
 export interface Summary {
@@ -49,7 +50,7 @@ export function summarise(devices: Iterable<DeviceView>): Summary {
     failed: counts.failed,
     versions: [...versions]
       .map(([name, count]) => ({ name, count }))
-      .sort((a, b) => b.count - a.count || collator.compare(b.name, a.name)),
+      .sort((a, b) => b.count - a.count || compareVersions(b.name, a.name)),
     platforms: [...platforms].sort(collator.compare),
     tags: [...tags].sort(collator.compare),
   };
@@ -57,7 +58,6 @@ export function summarise(devices: Iterable<DeviceView>): Summary {
 
 /** How far a release is. */
 export interface Release {
-  readonly firmware: string;
   readonly version: string;
   readonly devices: number;
   readonly states: Readonly<Partial<Record<UpdateState, number>>>;
@@ -65,11 +65,14 @@ export interface Release {
   readonly progress: number;
   /** When each device that has it came back with it, ms since the epoch, in order. */
   readonly installedAt: readonly number[];
-  /** When the first device was told or asked. */
+  /** When it was published first, ms since the epoch. */
   readonly since: number;
 }
 
-/** The firmware that was published last and concerns at least one device; undefined if none does. */
+/**
+ * The version that was published last and concerns at least one device; undefined if none does. Published for several
+ * platforms it is one release, as it is one question: what each of them is called is its version.
+ */
 export function currentRelease(
   devices: Iterable<DeviceView>,
   firmware: ReadonlyMap<string, FirmwareView>,
@@ -82,13 +85,21 @@ export function currentRelease(
     if (list) list.push(device);
     else concerned.set(id, [device]);
   }
-  const publishedAt = (id: string): string => firmware.get(id)?.createdAt ?? '';
-  const [newest] = [...concerned.keys()].sort((a, b) => (publishedAt(a) < publishedAt(b) ? 1 : -1));
-  const found = newest === undefined ? undefined : firmware.get(newest);
-  return found && releaseOf(found, concerned.get(found.id) ?? []);
+  // Of two that were published at once the same is chosen each time.
+  const published = [...firmware.values()]
+    .filter(({ id }) => concerned.has(id))
+    .sort((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt) || (a.id < b.id ? 1 : -1));
+  const [newest] = published;
+  if (!newest) return undefined;
+  const same = published.filter(({ version }) => version === newest.version);
+  return releaseOf(
+    same,
+    same.flatMap(({ id }) => concerned.get(id) ?? []),
+  );
 }
 
-function releaseOf({ id, version, createdAt }: FirmwareView, devices: readonly DeviceView[]): Release {
+/** @param published newest first */
+function releaseOf(published: readonly FirmwareView[], devices: readonly DeviceView[]): Release {
   const states: Partial<Record<UpdateState, number>> = {};
   const installedAt: number[] = [];
   let percent = 0;
@@ -99,12 +110,11 @@ function releaseOf({ id, version, createdAt }: FirmwareView, devices: readonly D
     if (update.state === 'installed') installedAt.push(Date.parse(update.since));
   }
   return {
-    firmware: id,
-    version,
+    version: published[0]?.version ?? '',
     devices: devices.length,
     states,
     progress: devices.length === 0 ? 0 : percent / devices.length,
     installedAt: installedAt.sort((a, b) => a - b),
-    since: Date.parse(createdAt),
+    since: Date.parse(published.at(-1)?.createdAt ?? ''),
   };
 }

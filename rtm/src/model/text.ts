@@ -26,17 +26,20 @@ export function clock(at: number | string): string {
 /** `446 KiB`, `1.5 MiB`. */
 export function size(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
-  if (bytes < 1024 * 1024) return `${Math.ceil(bytes / 1024)} KiB`;
-  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+  const kib = Math.ceil(bytes / 1024);
+  return kib < 1024 ? `${kib} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
 
 /** `1 device`, `12,000 devices`. */
 export const count = (n: number, noun: string): string =>
   `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`;
 
+/** What follows the numbers of a version that is not final yet; `-esp8266` says something else. */
+const PRE = '-(?:alpha|beta|dev|pre|preview|rc)(?:\\.?\\d+)*';
+const VERSION = new RegExp(
+  `(?:^|[^0-9])(\\d+(?:\\.\\d+)+(?:${PRE})?)(?=(?:\\.[A-Za-z]\\w*)+$|[^0-9A-Za-z.]|$)`,
+  'i',
+);
+
 /** The version in a file's name, such as `firmware-1.2.0.bin`; empty if there is none. */
-export function versionIn(name: string): string {
-  return (
-    /(?:^|[^0-9])(\d+\.\d+(?:\.\d+)*(?:-[0-9A-Za-z.]+?)?)(?=\.[A-Za-z]+$|[^0-9.]|$)/.exec(name)?.[1] ?? ''
-  );
-}
+export const versionIn = (name: string): string => VERSION.exec(name)?.[1] ?? '';

@@ -13,33 +13,43 @@ export interface Moment {
 interface Kept {
   readonly event: string;
   readonly at: string | number;
+  readonly since?: string | number;
   readonly count?: number;
   readonly version?: string;
   readonly error?: string;
 }
 
+const ms = (time: string | number): number => (typeof time === 'number' ? time : Date.parse(time));
+
 /**
  * What the server had kept when it was asked, and what the page has heard since; newest first, each once. The two may
- * overlap, as a message can be under way while the server answers.
+ * overlap, as a message can be under way while the server answers. What repeats itself the server keeps as one entry, from
+ * `since` to `at`: what was heard in between is in it. What another node has noted within the last second may not be kept
+ * yet, so what is older than the newest entry need not be in any.
  */
 export function timeline(
   kept: readonly Kept[],
   heard: readonly FleetEvent[],
   udid: string,
 ): readonly Moment[] {
+  const isKept = ({ event, version, at }: FleetEvent): boolean =>
+    kept.some(
+      (entry) =>
+        entry.event === event &&
+        entry.version === version &&
+        at >= ms(entry.since ?? entry.at) &&
+        at <= ms(entry.at),
+    );
+  const since = heard
+    .filter((event) => event.udid === udid && !isKept(event))
+    .map(({ event, at, version, error }) => ({ event, at, count: 1, version, error }));
   const past = kept.map(({ event, at, count = 1, version, error }) => ({
     event,
-    at: typeof at === 'number' ? at : Date.parse(at),
+    at: ms(at),
     count,
     version,
     error,
   }));
-  const known = new Set(past.map(({ event, at }) => `${event} ${at}`));
-  const newest = past[0]?.at ?? 0;
-  const since = heard
-    .filter((event) => event.udid === udid && (event.at > newest || !known.has(`${event.event} ${event.at}`)))
-    .map(({ event, at, version, error }) => ({ event, at, count: 1, version, error }))
-    .filter(({ event, at }) => at >= newest && !known.has(`${event} ${at}`));
   return folded([...since, ...past].sort((a, b) => b.at - a.at));
 }
 

@@ -8,7 +8,7 @@ const SHOWN = 20;
 export function Activity() {
   const app = useApp();
   app.revision.value;
-  const events = app.fleet.events.filter(({ event }) => event !== 'checkin').slice(0, SHOWN);
+  const events = app.fleet.events.slice(0, SHOWN);
   return (
     <section aria-labelledby="activity">
       <h2 id="activity">Activity</h2>

@@ -25,7 +25,7 @@ export function Timeline({ udid }: { udid: string }) {
       },
     );
   }, [app, udid, connection, kept, failure]);
-  const moments = timeline(kept.value, app.fleet.events, udid);
+  const moments = timeline(kept.value, [...app.fleet.events, ...app.fleet.checkIns], udid);
   return (
     <section aria-labelledby="timeline">
       <h2 id="timeline">Timeline</h2>
