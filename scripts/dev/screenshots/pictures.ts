@@ -1,7 +1,9 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import type { Server } from '../../client/credentials.js';
 import { ESP8266 } from './cast.js';
+import { packedPng } from './packed-png.js';
 import type { Scene } from './scene.js';
 
 interface Look {
@@ -10,7 +12,7 @@ interface Look {
   readonly colorScheme: 'light' | 'dark';
 }
 
-const DESKTOP: Look = { width: 1280, height: 860, colorScheme: 'light' };
+const DESKTOP: Look = { width: 1160, height: 880, colorScheme: 'light' };
 const DARK: Look = { ...DESKTOP, colorScheme: 'dark' };
 const PHONE: Look = { width: 360, height: 760, colorScheme: 'light' };
 
@@ -24,6 +26,9 @@ async function logIn(browser: Browser, server: Server, { width, height, colorSch
   await page.waitForSelector('.virtual-row progress');
   return page;
 }
+
+/** What needs a person, and what is on its way, comes first. */
+const byUpdate = (page: Page): Promise<void> => page.click('[role=columnheader] button:has-text("Update")');
 
 /** Goes to a view by its link's address, and waits for what belongs to it. */
 async function go(page: Page, hash: string, sign: string): Promise<void> {
@@ -55,16 +60,20 @@ export async function takePictures(
   const keep = async (page: Page, name: string): Promise<void> => {
     // What moves comes to rest.
     await page.waitForTimeout(600);
-    await page.screenshot({ path: join(folder, name), animations: 'disabled' });
+    const png = await page.screenshot({ animations: 'disabled' });
+    await writeFile(join(folder, name), packedPng(png));
     names.push(name);
   };
   const light = await logIn(browser, server, DESKTOP);
+  await byUpdate(light);
   await keep(light, 'rtm-fleet.png');
   await go(light, `#/device/${failed}`, '.events li');
   await keep(light, 'rtm-device.png');
   await refusedUpload(light);
   await keep(light, 'rtm-firmware.png');
-  await keep(await logIn(browser, server, DARK), 'rtm-fleet-dark.png');
+  const dark = await logIn(browser, server, DARK);
+  await byUpdate(dark);
+  await keep(dark, 'rtm-fleet-dark.png');
   await keep(await logIn(browser, server, PHONE), 'rtm-phone.png');
   return names;
 }
