@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import type { Release } from '../model/summary.js';
-import { count } from '../model/text.js';
+import { clock, count } from '../model/text.js';
 
 const HEIGHT = 130;
 /** More points than a chart has pixels would be drawn for nothing. */
@@ -23,6 +23,18 @@ export function curve({ installedAt, since }: Release): [number[], number[]] {
 const colour = (name: string): string =>
   getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+const DAY_SECONDS = 86_400;
+
+/** Times as everywhere on the page; the day alone where the hour would say nothing. */
+function timesOf(_plot: uPlot, seconds: readonly number[]): string[] {
+  const span = (seconds.at(-1) ?? 0) - (seconds[0] ?? 0);
+  return seconds.map((at) => {
+    const text = clock(at * 1000);
+    if (span >= 2 * DAY_SECONDS) return text.slice(5, 10);
+    return text.slice(11, span > 600 ? 16 : 19);
+  });
+}
+
 function optionsFor(width: number): uPlot.Options {
   const axis = {
     stroke: colour('--pico-muted-color'),
@@ -35,7 +47,7 @@ function optionsFor(width: number): uPlot.Options {
     cursor: { show: false },
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max)] } },
     axes: [
-      axis,
+      { ...axis, values: timesOf, space: 70 },
       { ...axis, size: 48, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000] },
     ],
     series: [
