@@ -1,4 +1,5 @@
 import type { DeviceView, FirmwareView } from './model/nouns.js';
+import type { PastEvent } from './model/timeline.js';
 
 export interface KeyView {
   readonly id: string;
@@ -8,16 +9,6 @@ export interface KeyView {
 }
 
 export type NewKey = KeyView & { readonly secret: string };
-
-/** What a device did, as the server has kept it. */
-export interface PastEvent {
-  readonly event: string;
-  readonly at: string | number;
-  readonly since?: string | number;
-  readonly count?: number;
-  readonly version?: string;
-  readonly error?: string;
-}
 
 export interface DevicePatch {
   readonly alias?: string;

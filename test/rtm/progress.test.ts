@@ -92,8 +92,7 @@ describe('how far a download is', () => {
     state('downloading', { version: '1.2.0', firmware: 'fw-1.2.0', since: at(NOW + 1) });
     expect(shown()).to.equal('downloading 0');
     state('downloading', { progress: 70 });
-    state('failed', { progress: 0 });
-    expect(shown()).to.equal('failed 0');
+    state('downloaded', { progress: 100 });
     state('downloading');
     expect(shown()).to.equal('downloading 0');
   });

@@ -80,7 +80,7 @@ export function currentRelease(
   const concerned = new Map<string, DeviceView[]>();
   for (const device of devices) {
     const id = device.update?.firmware;
-    if (id === undefined || !firmware.has(id)) continue;
+    if (id === undefined) continue;
     const list = concerned.get(id);
     if (list) list.push(device);
     else concerned.set(id, [device]);

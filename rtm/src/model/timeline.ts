@@ -10,7 +10,8 @@ export interface Moment {
   readonly error?: string | undefined;
 }
 
-interface Kept {
+/** What a device did, as the server has kept it. */
+export interface PastEvent {
   readonly event: string;
   readonly at: string | number;
   readonly since?: string | number;
@@ -28,7 +29,7 @@ const ms = (time: string | number): number => (typeof time === 'number' ? time :
  * yet, so what is older than the newest entry need not be in any.
  */
 export function timeline(
-  kept: readonly Kept[],
+  kept: readonly PastEvent[],
   heard: readonly FleetEvent[],
   udid: string,
 ): readonly Moment[] {

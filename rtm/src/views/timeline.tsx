@@ -1,10 +1,9 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { PastEvent } from '../api.js';
 import { useApp } from '../app.js';
 import { eventText } from '../model/event-text.js';
 import { clock } from '../model/text.js';
-import { timeline } from '../model/timeline.js';
+import { type PastEvent, timeline } from '../model/timeline.js';
 
 /** What happened to a device: what the server has kept, read once for each connection, and what is heard since. */
 export function Timeline({ udid }: { udid: string }) {
