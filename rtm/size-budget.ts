@@ -38,7 +38,7 @@ export function sizeBudget(folder: string, limit: number): Plugin {
       const line = `The owner's page: ${kB(total)} gzipped of ${kB(limit)} (${parts.join(', ')})`;
       if (total > limit) this.error(line);
       // Past the log level: the rest of what Vite has to say is of no interest each time.
-      process.stdout.write(`${line}\n`);
+      console.log(line);
     },
   };
 }

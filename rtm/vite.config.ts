@@ -18,7 +18,7 @@ export default defineConfig({
   base: './',
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   // What of Node the MQTT libraries ask for by name.
-  define: { global: 'globalThis', 'process.env': '({})' },
+  define: { global: 'globalThis' },
   resolve: {
     alias: [
       sameAsMqtt('readable-stream', 'readable-stream/lib/ours/browser.js'),

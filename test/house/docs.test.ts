@@ -72,6 +72,7 @@ describe('the docs', () => {
       'docs/firmware-storage.md',
       'docs/update-states.md',
       'docs/api.md',
+      'docs/rtm.md',
       'docs/operations.md',
       'docs/redis.md',
       'docs/errors.md',

@@ -12,6 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   plugins: ['broker', 'core'],
   'http-fallback': ['core'],
   scripts: ['http-fallback', 'plugins', 'broker', 'core'],
+  rtm: ['core'],
 };
 
 /** Packages that only one folder knows. */
@@ -22,11 +23,23 @@ const HOME: Readonly<Record<string, RegExp>> = {
   '@aws-sdk/client-s3': /^broker\/storage\/s3\//,
   ioredis: /^broker\/(storage|nodes)\//,
   commander: /^scripts\//,
-  mqtt: /^scripts\//,
+  mqtt: /^(scripts|rtm)\//,
+  preact: /^rtm\//,
+  '@preact/signals': /^rtm\//,
+  uplot: /^rtm\//,
+  '@tanstack/virtual-core': /^rtm\//,
+  '@picocss/pico': /^rtm\//,
   // A browser is for tests of the page, and for pictures of it.
   'playwright-core': /^(test|scripts\/dev|scripts\/bench)\//,
   'axe-core': /^(test|scripts\/dev)\//,
 };
+
+/** `@picocss/pico/css/pico.min.css` is of `@picocss/pico`. */
+const packageOf = (target: string): string =>
+  target
+    .split('/')
+    .slice(0, target.startsWith('@') ? 2 : 1)
+    .join('/');
 
 /** Only programs touch the process; a library that reads argv or env surprises whoever embeds it. */
 const PROCESS = /\bprocess\.(argv|env|exit|exitCode|on|once|stdout|stderr|kill)\b/;
@@ -39,12 +52,12 @@ interface Source {
 
 async function sourcesOf(folder: string): Promise<Source[]> {
   const entries = await readdir(join(ROOT, folder), { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.ts'));
+  const files = entries.filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name));
   return Promise.all(
     files.map(async (entry) => {
       const path = relative(ROOT, join(entry.parentPath, entry.name)).split(sep).join('/');
       const text = await readFile(join(ROOT, path), 'utf8');
-      const imports = [...text.matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(([, target = '']) => target);
+      const imports = [...text.matchAll(/(?:from|import\(?)\s*'([^']+)'/g)].map(([, target = '']) => target);
       return { path, text, imports };
     }),
   );
@@ -75,9 +88,22 @@ describe('the house', () => {
   it('keeps each technology in its own folder', () => {
     const wrong = sources.flatMap(({ path, imports }) =>
       imports
-        .filter((target) => HOME[target] && !HOME[target].test(path))
+        .filter((target) => HOME[packageOf(target)]?.test(path) === false)
         .map((target) => `${path} -> ${target}`),
     );
+    expect(wrong).to.deep.equal([]);
+  });
+
+  it('gives the page types and pure rules, and nothing of core that needs a server', () => {
+    const wrong = sources
+      .filter(({ path }) => folderOf(path) === 'rtm')
+      .flatMap(({ path, text }) =>
+        [
+          ...text.matchAll(
+            /^(?:import|export) (?!type )[^;]*? from '([^']*core\/(?:services|nodes)\/[^']*)'/gm,
+          ),
+        ].map(([, target]) => `${path} -> ${target}`),
+      );
     expect(wrong).to.deep.equal([]);
   });
 
