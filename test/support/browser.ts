@@ -1,41 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { expect } from 'chai';
-import {
-  type Browser,
-  type BrowserContext,
-  type BrowserContextOptions,
-  chromium,
-  type Page,
-} from 'playwright-core';
-import { pathOf } from '../../scripts/dev/tools.js';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { at, listAt } from './json.js';
 import type { Account } from './server-process.js';
 
 /** Below the tests' own limit, so that what fails says what it waited for. */
 const PATIENCE_MS = 20_000;
 
-/** A browser that talks to nobody but the server, on a machine without a screen. */
-const ARGUMENTS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
 /** Violations of the page's policy that the console would not tell, such as those of a report-only one. */
 const TELL_VIOLATIONS = `addEventListener('securitypolicyviolation', (event) =>
   console.error('policy violated: ' + event.violatedDirective + ' ' + event.blockedURI));`;
-
-export function launchBrowser(): Promise<Browser> {
-  const executablePath = pathOf('chromium');
-  if (executablePath === undefined) throw new Error('chromium is not installed');
-  return chromium.launch({ executablePath, args: ARGUMENTS });
-}
 
 export interface Asked {
   readonly method: string;

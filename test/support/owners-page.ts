@@ -1,5 +1,6 @@
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
-import { launchBrowser, logIn, Visit } from './browser.js';
+import { openChromium } from '../../scripts/dev/chromium.js';
+import { logIn, Visit } from './browser.js';
 import { Device } from './device.js';
 import { type OwnerApi, ownerApi } from './owner-api.js';
 import { OwnerPeer } from './owner-peer.js';
@@ -50,7 +51,7 @@ export class PageRig {
   }
 
   async open(): Promise<void> {
-    [this.#server, this.#browser] = await Promise.all([ServerProcess.start(this.overrides), launchBrowser()]);
+    [this.#server, this.#browser] = await Promise.all([ServerProcess.start(this.overrides), openChromium()]);
   }
 
   async close(): Promise<void> {
