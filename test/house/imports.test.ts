@@ -41,8 +41,8 @@ const packageOf = (target: string): string =>
     .slice(0, target.startsWith('@') ? 2 : 1)
     .join('/');
 
-/** Only programs touch the process; a library that reads argv or env surprises whoever embeds it. */
-const PROCESS = /\bprocess\.(argv|env|exit|exitCode|on|once|stdout|stderr|kill)\b/;
+/** Only programs touch the process; a library that reads argv or env surprises whoever embeds it. A name in quotes is a name. */
+const PROCESS = /(?<!')\bprocess\.(argv|env|exit|exitCode|on|once|stdout|stderr|kill)\b/;
 
 interface Source {
   readonly path: string;
