@@ -71,6 +71,16 @@ export class Watched {
     });
   }
 
+  /** Resolves once the replica has all that the primary has: without `redis.replicas` an answer does not wait for it. */
+  async inStep(primary: RedisServer, replica: RedisServer): Promise<void> {
+    const offset = async (server: RedisServer, name: string): Promise<string | undefined> =>
+      new RegExp(`^${name}:(\\d+)`, 'm').exec(String(await server.command('INFO', 'replication')))?.[1];
+    await until(`port ${replica.port} does not catch up`, async () => {
+      const written = await offset(primary, 'master_repl_offset');
+      return written !== undefined && written === (await offset(replica, 'slave_repl_offset'));
+    });
+  }
+
   async #startSentinel(): Promise<void> {
     const port = await freePort();
     const path = join(this.#dir, `${port}.conf`);

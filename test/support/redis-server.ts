@@ -36,6 +36,8 @@ export async function freePort(): Promise<number> {
   }
 }
 
+const MOST_ATTEMPTS = 5;
+
 /** A real redis-server on a port and in a folder of its own. */
 export class RedisServer {
   #child: ChildProcess | undefined;
@@ -65,9 +67,21 @@ export class RedisServer {
   /** Resolves once it accepts connections. */
   static async start({ args = [], port }: RedisServerOptions = {}): Promise<RedisServer> {
     const dir = await mkdtemp(join(tmpdir(), 'firmwire-redis-'));
-    const server = new RedisServer(port ?? (await freePort()), dir, args);
-    await server.start();
-    return server;
+    for (let attempt = 1; ; attempt++) {
+      const server = new RedisServer(port ?? (await freePort()), dir, args);
+      try {
+        await server.start();
+        return server;
+      } catch (error) {
+        // A cluster also takes the port 10,000 higher, and anybody may take a free port before it does.
+        if (
+          port !== undefined ||
+          attempt === MOST_ATTEMPTS ||
+          !String(error).includes('Address already in use')
+        )
+          throw error;
+      }
+    }
   }
 
   get url(): string {

@@ -64,10 +64,11 @@ describe('the page: by keyboard alone', () => {
     loggedIn(rig, async ({ page }) => {
       for (const alias of ['attic', 'barn']) await rig.device({ alias });
       await rig.api.publish(smallImage('dialog'), { version: '1.1.0', platform: PLATFORM });
+      const all = page.getByRole('button', { name: /^Install all/ });
+      await all.waitFor();
       await tabTo(page, page.getByRole('link', { name: 'Skip to the content' }));
       await page.keyboard.press('Enter');
       await page.keyboard.press('Tab');
-      const all = page.getByRole('button', { name: /^Install all/ });
       expect(await isFocused(all), 'the first stop in the content').to.equal(true);
 
       await page.keyboard.press('Enter');
