@@ -81,9 +81,9 @@ export class App {
         this.lostAt.value = undefined;
       },
       lost: () => {
-        if (this.connection.value === 'live') this.lostAt.value = Date.now();
-        if (this.connection.value !== 'connecting' || this.fleet.complete)
-          this.connection.value = 'reconnecting';
+        if (this.connection.value !== 'live') return;
+        this.lostAt.value = Date.now();
+        this.connection.value = 'reconnecting';
       },
       refused: onRefused,
       arrived: (messages) => {

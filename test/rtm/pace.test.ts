@@ -25,14 +25,22 @@ describe('the pace at which the page is drawn', () => {
 
   it('does nothing more once it has been stopped', async () => {
     let shown = 0;
-    const pace = new Pace(() => {
+    const stopped = new Pace(() => {
       shown++;
-    }, 1);
-    pace.ask();
-    pace.ask();
-    pace.stop();
-    // A timer that was set later and runs for longer: the stopped one would have come before it.
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    }, EVERY_MS);
+    stopped.ask();
+    stopped.ask();
+    stopped.stop();
+    // Another of the same pace, set later: the turn of the stopped one would have come before its second.
+    let turns = 0;
+    await new Promise<void>((resolve) => {
+      const other = new Pace(() => {
+        turns++;
+        if (turns === 2) resolve();
+      }, EVERY_MS);
+      other.ask();
+      other.ask();
+    });
     expect(shown).to.equal(1);
   });
 });

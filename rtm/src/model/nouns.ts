@@ -5,17 +5,11 @@ export type { EventName } from '../../../core/services/owner-feed.js';
 export type { UpdateState } from '../../../core/update.js';
 export type { DeviceView, ServerView } from '../../../core/view.js';
 
-import type { EventName } from '../../../core/services/owner-feed.js';
+import type { EventFacts, EventName } from '../../../core/services/owner-feed.js';
 
 /** Something that happened; what applies is there. */
-export interface FleetEvent {
+export interface FleetEvent extends EventFacts {
   readonly event: EventName;
-  readonly udid?: string;
-  readonly alias?: string;
-  readonly version?: string;
-  readonly firmware?: string;
-  readonly progress?: number;
-  readonly error?: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
 }

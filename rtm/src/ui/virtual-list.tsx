@@ -31,6 +31,7 @@ export function VirtualList({ count, rowHeight, row }: Props) {
   const virtualizer = list.current;
   virtualizer.setOptions(options);
 
+  // The underscores notwithstanding these are what TanStack's own adapters for frameworks call.
   useLayoutEffect(() => virtualizer._didMount(), [virtualizer]);
   useLayoutEffect(() => virtualizer._willUpdate());
   useLayoutEffect(() => virtualizer.measure(), [virtualizer, rowHeight]);
