@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { createServer as createTlsServer, type TlsOptions, type Server as TlsServer } from 'node:tls';
 import type { Aedes } from 'aedes';
 import type { Log } from '../core/ports.js';
 import { limitPackets, type PacketLimits } from './packet-limit.js';
@@ -15,37 +16,82 @@ export function accept(broker: Aedes, conn: Duplex, limits: PacketLimits, log: L
   broker.handle(conn);
 }
 
-/** The MQTT port. */
+/** What is particular to one MQTT port. */
+export interface PortRules {
+  /** False turns away a client at this address before a byte of it is read. */
+  readonly admits?: (address: string | undefined) => boolean;
+  /** With this it is an MQTTS port. */
+  readonly tls?: SecurePort;
+}
+
+/** A port with TLS. */
+export interface SecurePort {
+  readonly options: TlsOptions;
+  /** The longest record to be sent, bytes (RFC 8446, 5.1). */
+  readonly maxFragmentBytes: number;
+  /** A handshake has failed. */
+  readonly failed: (error: Error) => void;
+}
+
+/** CONNACK, code 5, "not authorized" (MQTT 3.1.1, 3.2.2.3). */
+const NOT_AUTHORIZED = Buffer.from([0x20, 2, 0, 5]);
+
+/** An MQTT port, with TLS or without. */
 export class MqttListener {
-  readonly #server: Server;
+  readonly server: Server | TlsServer;
   readonly #sockets = new Set<Socket>();
 
-  constructor(broker: Aedes, limits: PacketLimits, log: Log) {
-    this.#server = createServer({ noDelay: true }, (socket) => {
+  constructor(broker: Aedes, limits: PacketLimits, log: Log, { admits = () => true, tls }: PortRules = {}) {
+    const take = (socket: Socket): void => accept(broker, socket, limits, log);
+    this.server = tls
+      ? secured(tls, take)
+      : createServer({ noDelay: true }, (socket) => {
+          if (admits(socket.remoteAddress)) take(socket);
+          else turnAway(socket);
+        });
+    // Below TLS this is the connection that carries it: a handshake that never ends is cut with the rest.
+    this.server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
-      accept(broker, socket, limits, log);
     });
   }
 
   /** @returns the port in use, which is a free one if 0 was asked for */
   async listen(port: number, host: string): Promise<number> {
-    this.#server.listen(port, host);
-    await once(this.#server, 'listening');
-    const address = this.#server.address();
+    this.server.listen(port, host);
+    await once(this.server, 'listening');
+    const address = this.server.address();
     return typeof address === 'object' && address ? address.port : port;
   }
 
   /** Takes no more connections. */
   stop(): void {
-    this.#server.close();
+    this.server.close();
   }
 
   /** Cuts what is still connected. */
   async close(): Promise<void> {
-    const closed = this.#server.listening ? once(this.#server, 'close') : Promise.resolve();
-    this.#server.close();
+    const closed = this.server.listening ? once(this.server, 'close') : Promise.resolve();
+    this.server.close();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
+}
+
+function secured(
+  { options, maxFragmentBytes, failed }: SecurePort,
+  take: (socket: Socket) => void,
+): TlsServer {
+  const server = createTlsServer({ ...options, noDelay: true }, (socket) => {
+    socket.setMaxSendFragment(maxFragmentBytes);
+    take(socket);
+  });
+  return server.on('tlsClientError', failed);
+}
+
+/** Who has to use TLS is told so at once: the key is not asked for, and what was sent of it is not read. */
+function turnAway(socket: Socket): void {
+  socket.on('error', () => {});
+  // Bytes left unread would make the end a reset, which overtakes the answer.
+  socket.resume().end(NOT_AUTHORIZED, () => socket.destroySoon());
 }

@@ -53,6 +53,7 @@ export const ERROR_TEXTS = {
   store_unavailable: 'The store cannot be reached; try again in a moment.',
   store_emptied: 'The store has been emptied; whoever runs the server has to restore it.',
   draining: 'The server is shutting down; try again in a moment.',
+  tls_required: 'This server is spoken to over TLS only.',
   config_invalid: 'The configuration is not valid.',
   internal: 'Something went wrong on the server; its log says what.',
 } as const;

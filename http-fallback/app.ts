@@ -9,6 +9,7 @@ import { apiFailure } from './failures.js';
 import { isOperation, type OperationsParts, operationRoutes } from './operations.js';
 import { requestIds, routeOf } from './request-facts.js';
 import { ownersPage } from './rtm.js';
+import { isSecure } from './secure-port.js';
 import { mqttOverWebSocket, type WebSocketParts } from './websocket.js';
 
 export interface AppParts {
@@ -21,6 +22,8 @@ export interface AppParts {
   readonly meter: HttpMeter;
   readonly log: Log;
   readonly maxBodyBytes: number;
+  /** False where a client at this address has to use TLS. */
+  readonly mayBePlain?: (address: string | undefined) => boolean;
   /** The head of a request must have arrived within so many ms, and its body must not pause for longer. */
   readonly requestMs: number;
 }
@@ -55,9 +58,16 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   app.setNotFoundHandler(() => {
     throw new FirmwireError('not_found');
   });
+  const { mayBePlain = () => true } = parts;
   // Hooks that wait for nothing take a callback: a promise for each costs every request.
   app.addHook('onRequest', (request, reply, done) => {
-    if (state() !== 'draining' || isOperation(request)) return done();
+    if (isOperation(request)) return done();
+    const { socket } = request.raw;
+    if (!isSecure(socket) && !mayBePlain(socket.remoteAddress)) {
+      reply.header('Connection', 'close');
+      return done(new FirmwireError('tls_required'));
+    }
+    if (state() !== 'draining') return done();
     reply.header('Connection', 'close').header('Retry-After', '5');
     done(new FirmwireError('draining'));
   });

@@ -45,6 +45,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   store_unavailable: 503,
   store_emptied: 503,
   draining: 503,
+  tls_required: 403,
   config_invalid: 500,
   internal: 500,
 };

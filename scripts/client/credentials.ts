@@ -15,6 +15,9 @@ export interface Runtime {
   readonly pid: number;
   readonly mqttPort: number;
   readonly httpPort: number;
+  /** Where TLS is spoken; absent where it is not. */
+  readonly mqttsPort?: number | undefined;
+  readonly httpsPort?: number | undefined;
 }
 
 /** A server and the right to use it. Addresses without a path: `http://127.0.0.1:7442`, `mqtt://127.0.0.1:1883`. */

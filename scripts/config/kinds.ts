@@ -93,3 +93,10 @@ export const origins = () =>
     default: [],
     description: 'a list of origins such as https://fleet.example (no path, no slash at the end)',
   });
+
+/** Addresses of hosts or of whole networks. Whether each is one is seen when they are used (`plain.ts`). */
+export const addresses = (byDefault: readonly string[]) =>
+  Type.Array(Type.String({ pattern: '^[0-9a-fA-F.:]+(/[0-9]{1,3})?$' }), {
+    default: [...byDefault],
+    description: 'a list of addresses such as 192.168.1.10 or networks such as fd00::/8',
+  });

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import {
+  addresses,
   addressOrNone,
   flag,
   namePrefix,
@@ -39,6 +40,7 @@ export const SettingsSchema = group({
   mqtt: group({
     host: text('::'),
     port: port(1883),
+    tlsPort: port(8883),
     connectSeconds: span(10),
     maxConnectBytes: whole(1024, 256, 65_536),
     maxPacketBytes: whole(65_536, 256, MQTT_LONGEST_PACKET),
@@ -48,10 +50,23 @@ export const SettingsSchema = group({
   http: group({
     host: text('::'),
     port: port(7442),
+    tlsPort: port(7443),
     maxUploadBytes: whole(16_777_216, 1, GIB),
     maxBodyBytes: whole(16_384, 1024, GIB),
     allowedOrigins: origins(),
     requestSeconds: span(30),
+  }),
+  tls: group({
+    cert: textOrNone(),
+    key: textOrNone(),
+    minVersion: oneOf('TLSv1.2', ['TLSv1.2', 'TLSv1.3']),
+    handshakeSeconds: span(10),
+    maxFragmentBytes: whole(16_384, 512, 16_384),
+    checkSeconds: span(60),
+  }),
+  plain: group({
+    allowed: flag(true),
+    from: addresses(['127.0.0.0/8', '::1']),
   }),
   log: group({
     level: oneOf('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),

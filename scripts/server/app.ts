@@ -33,12 +33,14 @@ export interface AppWorld {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly server: Running;
+  /** False where a client at this address has to use TLS. */
+  readonly mayBePlain: (address: string | undefined) => boolean;
 }
 
 /** Builds the HTTP side; it listens to nothing yet. */
 export function appOf(
   settings: Settings,
-  { domain, nodes, stores, blobs, broker, sessions, metrics, log, server }: AppWorld,
+  { domain, nodes, stores, blobs, broker, sessions, metrics, log, server, mayBePlain }: AppWorld,
 ): Promise<FastifyInstance> {
   const {
     accounts,
@@ -109,6 +111,7 @@ export function appOf(
       metricsToken: settings.metrics.token,
     },
     pageFolder: PAGE,
+    mayBePlain,
     meter: metrics,
     log,
     maxBodyBytes: http.maxBodyBytes,

@@ -29,10 +29,12 @@ import { listenAnywhere } from './listen.js';
 import { Metrics } from './metrics.js';
 import { loneNode, redisNode } from './nodes.js';
 import { packetLimits } from './packet-limits.js';
+import { plainRule } from './plain.js';
 import { Running } from './running.js';
 import { endedBadly, removeRuntime, writeRuntime } from './state-files.js';
 import { openStores } from './stores.js';
 import { systemClock } from './system-clock.js';
+import { openCertificate, SecurePorts } from './tls/ports.js';
 
 const SECOND = 1000;
 
@@ -44,6 +46,9 @@ export interface Firmwire {
   /** Absent when the plugins work on a broker of yours: its ports are yours, too. */
   readonly mqttPort: number | undefined;
   readonly httpPort: number;
+  /** Where TLS is spoken; absent without a certificate. */
+  readonly mqttsPort: number | undefined;
+  readonly httpsPort: number | undefined;
   /** The first owner, if this start made one. */
   readonly firstOwner: Credentials | undefined;
   /**
@@ -51,6 +56,8 @@ export interface Firmwire {
    * May be called more than once.
    */
   close(): Promise<void>;
+  /** Reads the TLS certificate anew, if there is one. Never rejects: what is wrong is logged. */
+  reload(): Promise<void>;
 }
 
 /**
@@ -66,6 +73,10 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     undo.length = 0;
   };
   try {
+    // Before anything is opened: a mistake in a setting is told at once.
+    const mayBePlain = plainRule(settings);
+    const certificate = await openCertificate(settings, systemClock, log);
+    undo.push(() => certificate?.close());
     const stores = await openStores(settings, log);
     undo.push(() => stores.close());
     let built: Domain | undefined;
@@ -104,6 +115,7 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
         activeDownloads: () => domain.transfers.count,
         outboxQueue: () => outbox.waiting,
         storeIsOpen: () => (link?.state ?? 'open') === 'open',
+        certificateEnd: () => certificate?.notAfter,
       },
     );
     undo.push(() => metrics.close());
@@ -166,7 +178,16 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
       random: Math.random,
     });
     undo.push(() => domain.housekeeping.stop());
+    const admits = (address: string | undefined): boolean => {
+      const may = mayBePlain(address);
+      if (!may) {
+        metrics.refused('plain');
+        log.debug({ address }, 'refused: no TLS (plain.allowed)');
+      }
+      return may;
+    };
     const app = await appOf(settings, {
+      mayBePlain: admits,
       domain,
       nodes,
       stores,
@@ -182,23 +203,60 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
       await app.listen({ port: settings.http.port, host });
       return (app.server.address() as AddressInfo).port;
     });
-    const listener = ownBroker ? undefined : new MqttListener(broker, packetLimits(settings), log);
+    const listener = ownBroker
+      ? undefined
+      : new MqttListener(broker, packetLimits(settings), log, { admits });
     if (listener) undo.push(() => listener.close());
     mqttPort = await listener?.listen(settings.mqtt.port, settings.mqtt.host);
+    const secure =
+      certificate &&
+      new SecurePorts(
+        settings,
+        certificate,
+        app,
+        (tls) => (ownBroker ? undefined : new MqttListener(broker, packetLimits(settings), log, { tls })),
+        (err) => {
+          metrics.refused('handshake');
+          log.debug({ err }, 'TLS handshake failed');
+        },
+      );
+    undo.push(() => secure?.close());
+    const { mqttsPort, httpsPort } = (await secure?.listen()) ?? {};
 
     // Before the sessions end: nobody is left to hear that they did.
     if (!mqtt) undo.push(() => outbox.close());
 
-    await writeRuntime(settings.data, { pid: process.pid, mqttPort: mqttPort ?? 0, httpPort });
+    await writeRuntime(settings.data, {
+      pid: process.pid,
+      mqttPort: mqttPort ?? 0,
+      httpPort,
+      mqttsPort,
+      httpsPort,
+    });
     undo.push(() => removeRuntime(settings.data));
     domain.housekeeping.start(settings.housekeeping.sweepSeconds * SECOND);
     const retell = async (): Promise<void> => attached?.retell();
     const canTell = async (): Promise<unknown> => mqtt?.ready();
     if (link) joinOthers(link, { domain, nodes, sessions, clock: systemClock, log, begin, canTell, retell });
     server.state = 'open';
-    log.info({ mqttPort, httpPort, storage: settings.storage, version, crashed }, 'ready');
+    log.info(
+      { mqttPort, httpPort, mqttsPort, httpsPort, storage: settings.storage, version, crashed },
+      'ready',
+    );
     if (crashed) domain.housekeeping.recover().catch((err: unknown) => log.error({ err }, 'recovery failed'));
-    return { mqttPort, httpPort, firstOwner, close: () => server.close(() => listener?.stop(), unwind) };
+    const stop = (): void => {
+      listener?.stop();
+      secure?.stop();
+    };
+    return {
+      mqttPort,
+      httpPort,
+      mqttsPort,
+      httpsPort,
+      firstOwner,
+      close: () => server.close(stop, unwind),
+      reload: async () => certificate?.reload(),
+    };
   } catch (error) {
     await unwind();
     throw error;

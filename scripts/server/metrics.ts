@@ -14,6 +14,8 @@ export interface Gauges {
   /** Messages to owners that have not left yet. */
   readonly outboxQueue: () => number;
   readonly storeIsOpen: () => boolean;
+  /** When the TLS certificate in use ends, ms since the epoch; undefined without TLS. */
+  readonly certificateEnd: () => number | undefined;
 }
 
 /** Which server this is. */
@@ -46,6 +48,7 @@ export class Metrics implements Telemetry, HttpMeter {
   readonly #tokens: Record<TokenOutcome, number>;
   readonly #downloads: Record<DownloadOutcome, number>;
   readonly #bytes: { sent: number };
+  readonly #refused: Record<'handshake' | 'plain', number>;
   readonly #downloadSeconds: Histogram;
   readonly #pushSeconds: Histogram;
   readonly #answers: Answers;
@@ -91,6 +94,13 @@ export class Metrics implements Telemetry, HttpMeter {
       {
         sent: 0,
       },
+    );
+    this.#refused = tally(
+      register,
+      'connections_refused_total',
+      'Connections that ended before anything was said: a failed TLS handshake, or no TLS where it is required.',
+      'why',
+      { handshake: 0, plain: 0 },
     );
     const timed = (name: string, help: string, buckets: number[]) =>
       new Histogram({ name: `firmwire_${name}`, help, buckets, registers: [register] });
@@ -150,6 +160,11 @@ export class Metrics implements Telemetry, HttpMeter {
     this.#downloadSeconds.observe(ms / SECOND);
   }
 
+  /** A connection ended before anything was said. */
+  refused(why: 'handshake' | 'plain'): void {
+    this.#refused[why]++;
+  }
+
   pushed(ms: number): void {
     // A clock that was set back is no negative latency.
     this.#pushSeconds.observe(Math.max(0, ms) / SECOND);
@@ -178,6 +193,11 @@ export class Metrics implements Telemetry, HttpMeter {
     gauge('outbox_queue', 'Messages to owners that have not left yet.', gauges.outboxQueue);
     gauge('store_state', '1 while the store can be reached, 0 while it is away.', () =>
       Number(gauges.storeIsOpen()),
+    );
+    gauge(
+      'certificate_not_after_seconds',
+      'When the TLS certificate in use ends, seconds since the epoch; 0 without TLS.',
+      () => (gauges.certificateEnd() ?? 0) / SECOND,
     );
     const { version, storage, node } = identification;
     new Gauge({

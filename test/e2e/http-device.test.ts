@@ -7,7 +7,8 @@ import { type OwnerApi, ownerApi } from '../support/owner-api.js';
 import { OwnerPeer } from '../support/owner-peer.js';
 import { type Payload, readPayload } from '../support/payload.js';
 import { exchange, header, post, type RawAnswer } from '../support/raw-http.js';
-import { ServerProcess } from '../support/server-process.js';
+import { type Start, startPlain, startSecure } from '../support/secure-server.js';
+import type { ServerProcess } from '../support/server-process.js';
 
 const IMAGE = madeUpImage(200_000, 'http device');
 
@@ -37,13 +38,13 @@ function checkInAnswer(answer: RawAnswer): Payload {
   return readPayload(answer.body.toString());
 }
 
-describe('a device that speaks HTTP only', () => {
+const aDeviceWithHttpOnly = (start: Start) => (): void => {
   let server: ServerProcess;
   let api: OwnerApi;
   let owner: OwnerPeer;
 
   before(async () => {
-    server = await ServerProcess.start({
+    server = await start({
       THROTTLE_SUBJECT_FAILURES_PER_MINUTE: '1000',
       THROTTLE_LOGIN_FAILURES_PER_MINUTE: '1000',
     });
@@ -118,7 +119,7 @@ describe('a device that speaks HTTP only', () => {
       const body = (mac: string): string =>
         JSON.stringify({ registration: { mac, owner: account.owner, alias: 'unnamed', platform: PLATFORM } });
       const register = async (mac: string): Promise<Record<string, unknown>> =>
-        checkInAnswer(await post(server.httpPort, '/device/register', body(mac), account.deviceKey))
+        checkInAnswer(await post(server.httpDoor, '/device/register', body(mac), account.deviceKey))
           .registration;
       const first = await register('5CCF7F1A2B3C');
       expect(first['udid']).to.match(/^[0-9a-f-]{36}$/i);
@@ -142,14 +143,14 @@ describe('a device that speaks HTTP only', () => {
         '',
         body,
       ];
-      const answer = await exchange(server.httpPort, request.join('\r\n')).answer;
+      const answer = await exchange(server.httpDoor, request.join('\r\n')).answer;
       expect(checkInAnswer(answer).kind).to.equal('ok');
     });
 
     it('names what is wrong, and never echoes the text received', async () => {
       const { owner: ownerId, deviceKey } = server.account;
       const register = (body: string, key?: string): Promise<RawAnswer> =>
-        post(server.httpPort, '/device/register', body, key);
+        post(server.httpDoor, '/device/register', body, key);
       const good = newDevice().body();
       const of = (id: string): string => JSON.stringify({ registration: { mac: '5CCF7F000001', owner: id } });
       const other = await server.addOwner(`other-${randomUUID().slice(0, 8)}`);
@@ -178,7 +179,7 @@ describe('a device that speaks HTTP only', () => {
           await device.register();
           const fields = { mac: device.mac, udid: device.udid, owner: server.account.owner, use: 'ott' };
           const body = JSON.stringify(isNested ? { registration: fields } : fields);
-          const answer = await post(server.httpPort, path, body, server.account.deviceKey);
+          const answer = await post(server.httpDoor, path, body, server.account.deviceKey);
           expect(answer.status, answer.body.toString()).to.equal(200);
           expectDeviceAnswer(answer);
           const text = answer.body.toString();
@@ -269,7 +270,7 @@ describe('a device that speaks HTTP only', () => {
     it('names what is wrong', async () => {
       const { owner: id, deviceKey } = server.account;
       const send = (fields: unknown, key?: string): Promise<RawAnswer> =>
-        post(server.httpPort, '/device/firmware', JSON.stringify(fields), key);
+        post(server.httpDoor, '/device/firmware', JSON.stringify(fields), key);
       const device = newDevice();
       await device.register();
       expectFailure(await send({ owner: id, alias: 'x' }, deviceKey), 400, 'missing_mac');
@@ -327,4 +328,7 @@ describe('a device that speaks HTTP only', () => {
       expect(JSON.parse(byPost.body.toString())).to.deep.equal(expected);
     });
   });
-});
+};
+
+describe('a device that speaks HTTP only', aDeviceWithHttpOnly(startPlain));
+describe('a device that speaks HTTP only, over TLS', aDeviceWithHttpOnly(startSecure));

@@ -9,13 +9,14 @@ import { MqttPeer } from '../support/mqtt-peer.js';
 import { type OwnerApi, ownerApi } from '../support/owner-api.js';
 import { OwnerPeer } from '../support/owner-peer.js';
 import { exchange, getRequest, header, isWhole } from '../support/raw-http.js';
-import { type Account, ServerProcess } from '../support/server-process.js';
+import { type Start, startPlain, startSecure } from '../support/secure-server.js';
+import type { Account, ServerProcess } from '../support/server-process.js';
 
 const IMAGE = madeUpImage(300_000, 'main job');
 const md5 = (bytes: Buffer): string => createHash('md5').update(bytes).digest('hex');
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
-describe('the main job, on a real server', () => {
+const theMainJob = (start: Start) => (): void => {
   let server: ServerProcess;
   let account: Account;
   let api: OwnerApi;
@@ -23,7 +24,7 @@ describe('the main job, on a real server', () => {
   let devices: Device[] = [];
 
   before(async () => {
-    server = await ServerProcess.start({
+    server = await start({
       OFFERS_RETRY_SECONDS: '0.2',
       THROTTLE_SUBJECT_FAILURES_PER_MINUTE: '1000',
       HOUSEKEEPING_SWEEP_SECONDS: '1',
@@ -682,7 +683,7 @@ describe('the main job, on a real server', () => {
       const large = madeUpImage(12_000_000, 'two at once');
       await api.publish(large, { version: '1.1.0', platform: PLATFORM });
       const { url } = await device.nextOffer();
-      const older = exchange(server.httpPort, getRequest(url));
+      const older = exchange(server.httpDoor, getRequest(url));
       await older.got(1000);
       older.pause();
       const newer = await device.download(url);
@@ -710,7 +711,7 @@ describe('the main job, on a real server', () => {
       const large = madeUpImage(12_000_000, 'cut');
       await api.publish(large, { version: '1.1.0', platform: PLATFORM });
       const { url } = await device.nextOffer();
-      const first = exchange(server.httpPort, getRequest(url));
+      const first = exchange(server.httpDoor, getRequest(url));
       await first.got(50_000);
       first.cut();
       await first.answer;
@@ -749,6 +750,7 @@ describe('the main job, on a real server', () => {
     await device.fence();
     const page = await MqttPeer.open({
       url: server.mqttUrl,
+      ca: server.ca,
       username: account.owner,
       password: account.ownerKey,
     });
@@ -759,7 +761,10 @@ describe('the main job, on a real server', () => {
     expect(JSON.parse(message.payload)).to.include({ udid: device.udid, version: '1.0.0', online: true });
     await page.drop();
   });
-});
+};
+
+describe('the main job, on a real server', theMainJob(startPlain));
+describe('the main job, on a real server, over TLS', theMainJob(startSecure));
 
 /** Makes an image say in its extended header that it is for the ESP32. */
 function esp32(image: Buffer): Buffer {

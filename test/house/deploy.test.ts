@@ -40,6 +40,7 @@ async function registered(): Promise<Map<string, string>> {
       activeDownloads: none,
       outboxQueue: none,
       storeIsOpen: () => true,
+      certificateEnd: () => 0,
     },
   );
   const kinds = [...(await metrics.text()).matchAll(/^# TYPE (\S+) (\S+)$/gm)];

@@ -61,6 +61,7 @@ export class Device {
   async connect(): Promise<MqttPeer> {
     this.#peer = await MqttPeer.open({
       url: this.server.mqttUrl,
+      ca: this.server.ca,
       clientId: this.mac,
       username: this.udid,
       password: this.account.deviceKey,
@@ -112,7 +113,7 @@ export class Device {
   }
 
   register(change?: Readonly<Record<string, string>>): Promise<RawAnswer> {
-    return post(this.server.httpPort, '/device/register', this.body(change), this.account.deviceKey);
+    return post(this.server.httpDoor, '/device/register', this.body(change), this.account.deviceKey);
   }
 
   /** POST /device/firmware with flat fields. */
@@ -124,11 +125,11 @@ export class Device {
       alias: 'unnamed',
       ...fields,
     });
-    return post(this.server.httpPort, '/device/firmware', body, this.account.deviceKey);
+    return post(this.server.httpDoor, '/device/firmware', body, this.account.deviceKey);
   }
 
   download(url: string, headers?: Record<string, string>): Promise<RawAnswer> {
-    return get(this.server.httpPort, url, headers);
+    return get(this.server.httpDoor, url, headers);
   }
 
   /**

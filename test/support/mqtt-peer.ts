@@ -18,6 +18,8 @@ export interface PeerOptions {
   readonly will?: { topic: string; payload: string; qos?: 0 | 1; retain?: boolean };
   /** Headers of the WebSocket upgrade. */
   readonly headers?: Record<string, string>;
+  /** The authority to trust, PEM, with mqtts and wss. */
+  readonly ca?: string | undefined;
 }
 
 /** SUBACK's code for a refused filter. */
@@ -49,6 +51,7 @@ export class MqttPeer {
       reconnectPeriod: 0,
       resubscribe: false,
       connectTimeout: 5000,
+      ...(options.ca !== undefined && { ca: options.ca }),
       ...(headers && { wsOptions: { headers } }),
       ...(will && {
         will: {

@@ -13,6 +13,7 @@ export class OwnerPeer {
   static async open(server: ServerProcess, account: Account = server.account): Promise<OwnerPeer> {
     const peer = await MqttPeer.open({
       url: server.mqttUrl,
+      ca: server.ca,
       username: account.owner,
       password: account.ownerKey,
     });

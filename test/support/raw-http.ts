@@ -1,5 +1,9 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { Inbox } from './inbox.js';
+
+/** Where to knock: a plain port, or one with TLS and the authority to trust. */
+export type Door = number | { readonly port: number; readonly ca: string };
 
 /** One answer as it came over the socket. */
 export interface RawAnswer {
@@ -35,7 +39,14 @@ export class RawExchange {
   /** Resolves when the socket has closed. */
   readonly answer: Promise<RawAnswer>;
 
-  constructor(readonly socket: Socket) {
+  readonly #tcp: Socket;
+
+  /** @param tcp what carries the socket, where that is another */
+  constructor(
+    readonly socket: Socket,
+    tcp: Socket = socket,
+  ) {
+    this.#tcp = tcp;
     let closed: RawAnswer['closed'] = 'error';
     socket.on('data', (bytes) => {
       this.#bytes.push(bytes);
@@ -74,7 +85,7 @@ export class RawExchange {
 
   /** Cuts the connection off with a reset. */
   cut(): void {
-    this.socket.resetAndDestroy();
+    this.#tcp.resetAndDestroy();
   }
 }
 
@@ -92,10 +103,13 @@ function readAnswer(pieces: readonly Buffer[], closed: RawAnswer['closed']): Raw
   return { status, statusLine, headers, head, body, first: pieces[0] ?? Buffer.alloc(0), closed };
 }
 
-/** Sends ready-made bytes over a new TCP connection and reads until the server closes. */
-export function exchange(port: number, request: string): RawExchange {
-  const socket = connect(port, '127.0.0.1');
-  const running = new RawExchange(socket);
+/** Sends ready-made bytes over a new connection and reads until the server closes. */
+export function exchange(door: Door, request: string): RawExchange {
+  const port = typeof door === 'number' ? door : door.port;
+  const tcp = connect(port, '127.0.0.1');
+  const socket =
+    typeof door === 'number' ? tcp : connectTls({ socket: tcp, ca: door.ca, servername: 'localhost' });
+  const running = new RawExchange(socket, tcp);
   socket.write(request);
   return running;
 }
@@ -127,8 +141,8 @@ export function postRequest(path: string, body: string, key?: string): string {
   return `${head.join('\r\n')}\r\n\r\n${body}\r\n`;
 }
 
-export const get = (port: number, path: string, headers?: Record<string, string>): Promise<RawAnswer> =>
-  exchange(port, getRequest(path, headers)).answer;
+export const get = (door: Door, path: string, headers?: Record<string, string>): Promise<RawAnswer> =>
+  exchange(door, getRequest(path, headers)).answer;
 
-export const post = (port: number, path: string, body: string, key?: string): Promise<RawAnswer> =>
-  exchange(port, postRequest(path, body, key)).answer;
+export const post = (door: Door, path: string, body: string, key?: string): Promise<RawAnswer> =>
+  exchange(door, postRequest(path, body, key)).answer;

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { at, parsed, textAt } from './json.js';
+import type { Door } from './raw-http.js';
 
 /** The built program. */
 export const PROGRAM = fileURLToPath(new URL('../../scripts/firmwire.js', import.meta.url));
@@ -31,6 +32,8 @@ const environment = (data: string, overrides: Overrides): NodeJS.ProcessEnv => (
   FIRMWIRE_DATA: data,
   FIRMWIRE_MQTT_PORT: '0',
   FIRMWIRE_HTTP_PORT: '0',
+  FIRMWIRE_MQTT_TLS_PORT: '0',
+  FIRMWIRE_HTTP_TLS_PORT: '0',
   FIRMWIRE_MQTT_HOST: '127.0.0.1',
   FIRMWIRE_HTTP_HOST: '127.0.0.1',
   FIRMWIRE_LOG_LEVEL: 'warn',
@@ -66,6 +69,11 @@ export class ServerProcess {
   err = '';
   mqttPort = 0;
   httpPort = 0;
+  /** 0 without TLS. */
+  mqttsPort = 0;
+  httpsPort = 0;
+  /** With the authority of its certificate, devices and owners of the tests speak TLS to it. */
+  ca: string | undefined;
   account: Account = { owner: '', ownerKey: '', deviceKey: '' };
   readonly exited: Promise<Ended>;
   readonly #child: ChildProcess;
@@ -114,7 +122,14 @@ export class ServerProcess {
   }
 
   get mqttUrl(): string {
-    return `mqtt://127.0.0.1:${this.mqttPort}`;
+    return this.ca === undefined
+      ? `mqtt://127.0.0.1:${this.mqttPort}`
+      : `mqtts://localhost:${this.mqttsPort}`;
+  }
+
+  /** Where devices knock for HTTP. */
+  get httpDoor(): Door {
+    return this.ca === undefined ? this.httpPort : { port: this.httpsPort, ca: this.ca };
   }
 
   async #ready(): Promise<void> {
@@ -139,6 +154,8 @@ export class ServerProcess {
     if (at(runtime, 'pid') !== this.pid) return false;
     this.mqttPort = Number(at(runtime, 'mqttPort'));
     this.httpPort = Number(at(runtime, 'httpPort'));
+    this.mqttsPort = Number(at(runtime, 'mqttsPort') ?? 0);
+    this.httpsPort = Number(at(runtime, 'httpsPort') ?? 0);
     const answer = await fetch(`${this.httpUrl}/ready`).catch(() => undefined);
     const reason = at((await answer?.json()) ?? {}, 'reason');
     // One that has found its store emptied is up, and says so.

@@ -25,7 +25,7 @@ export class StateWatch {
   static async open(server: ServerProcess): Promise<StateWatch> {
     const { owner, ownerKey } = server.account;
     const watch = new StateWatch(
-      await MqttPeer.open({ url: server.mqttUrl, username: owner, password: ownerKey }),
+      await MqttPeer.open({ url: server.mqttUrl, ca: server.ca, username: owner, password: ownerKey }),
     );
     await watch.peer.subscribe(`/${owner}/rtm/devices/+`, 1);
     return watch;

@@ -2,10 +2,18 @@ import { expect } from 'chai';
 import { Metrics } from '../../../scripts/server/metrics.js';
 
 describe('the metrics', () => {
-  const now = { devices: 0, owners: 0, connections: 0, downloads: 0, queue: 0, isOpen: true };
+  const now = { devices: 0, owners: 0, connections: 0, downloads: 0, queue: 0, isOpen: true, end: 0 };
   let metrics: Metrics;
   beforeEach(() => {
-    Object.assign(now, { devices: 3, owners: 1, connections: 5, downloads: 2, queue: 7, isOpen: true });
+    Object.assign(now, {
+      devices: 3,
+      owners: 1,
+      connections: 5,
+      downloads: 2,
+      queue: 7,
+      isOpen: true,
+      end: 90_000,
+    });
     metrics = new Metrics(
       { version: '1.2.3', storage: 'embedded', node: 'n-1' },
       {
@@ -15,6 +23,7 @@ describe('the metrics', () => {
         activeDownloads: () => now.downloads,
         outboxQueue: () => now.queue,
         storeIsOpen: () => now.isOpen,
+        certificateEnd: () => now.end,
       },
     );
   });
@@ -49,6 +58,7 @@ describe('the metrics', () => {
       downloads_active: 2,
       outbox_queue: 7,
       store_state: 1,
+      certificate_not_after_seconds: 90,
       'info{version="1.2.3",storage="embedded",node="n-1"}': 1,
     });
     Object.assign(now, { devices: 4, isOpen: false });
@@ -57,6 +67,7 @@ describe('the metrics', () => {
 
   it('counters begin at zero, so that the first event is seen as one', async () => {
     expect(await read()).to.include({
+      'connections_refused_total{why="plain"}': 0,
       'check_ins_total{via="mqtt"}': 0,
       'check_ins_total{via="http"}': 0,
       'offers_total{consent="requested"}': 0,
