@@ -86,7 +86,11 @@ function secured(
     socket.setMaxSendFragment(maxFragmentBytes);
     take(socket);
   });
-  return server.on('tlsClientError', failed);
+  return server.on('tlsClientError', (error, socket) => {
+    failed(error);
+    // Node leaves it open, after the time for it has run out, too.
+    socket.destroy();
+  });
 }
 
 /** Who has to use TLS is told so at once: the key is not asked for, and what was sent of it is not read. */

@@ -27,6 +27,7 @@ export class SecurePort {
   /** @param app must be ready; its own port decides the time limits of this one, too */
   constructor(app: FastifyInstance, { options, maxFragmentBytes, failed }: SecurePortParts) {
     const plain = app.server;
+    const shaken = new WeakSet<Socket>();
     this.server = createServer({ ...options, noDelay: true, connectionsCheckingInterval: 5000 });
     const { headersTimeout, requestTimeout, keepAliveTimeout, timeout } = plain;
     Object.assign(this.server, { headersTimeout, requestTimeout, keepAliveTimeout, timeout });
@@ -35,13 +36,16 @@ export class SecurePort {
         this.#sockets.add(socket);
         socket.once('close', () => this.#sockets.delete(socket));
       })
-      .on('secureConnection', (socket: TLSSocket) => socket.setMaxSendFragment(maxFragmentBytes))
+      .on('secureConnection', (socket: TLSSocket) => {
+        shaken.add(socket);
+        socket.setMaxSendFragment(maxFragmentBytes);
+      })
       .on('tlsClientError', failed)
       .on('request', (request, response) => plain.emit('request', request, response))
       .on('upgrade', (request, socket, head) => plain.emit('upgrade', request, socket, head))
       .on('clientError', (error: Error, socket: Socket) => {
         // Without a finished handshake there is nobody to answer: it was no TLS, or none that we speak.
-        if (socket instanceof TLSSocket && socket.getProtocol() === null) socket.destroy();
+        if (!shaken.has(socket)) socket.destroy();
         else plain.emit('clientError', error, socket);
       });
   }

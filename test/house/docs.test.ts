@@ -79,6 +79,7 @@ describe('the docs', () => {
       'docs/backup.md',
       'docs/wire.md',
       'docs/home-assistant.md',
+      'docs/tls.md',
     ];
     for (const file of files) {
       const text = await read(file);

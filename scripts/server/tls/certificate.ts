@@ -118,7 +118,7 @@ export class Certificate {
     if (days < 0) log.error(facts, 'the certificate has expired: clients that check it stay away');
     else if (days < WARN_DAYS) log.warn(facts, 'the certificate ends soon');
     if (this.#pair.isKeyOpen)
-      log.warn({ key: this.#parts.key }, 'others may read the private key: chmod 600');
+      log.warn({ file: this.#parts.key }, 'others may read the private key: chmod 600');
     this.#stopReminding = clock.after(DAY_MS, () => this.#remind());
   }
 }
