@@ -21,11 +21,11 @@ export interface PortRules {
   /** False turns away a client at this address before a byte of it is read. */
   readonly admits?: (address: string | undefined) => boolean;
   /** With this it is an MQTTS port. */
-  readonly tls?: SecurePort;
+  readonly tls?: TlsPort;
 }
 
-/** A port with TLS. */
-export interface SecurePort {
+/** How MQTTS is spoken. */
+export interface TlsPort {
   readonly options: TlsOptions;
   /** The longest record to be sent, bytes (RFC 8446, 5.1). */
   readonly maxFragmentBytes: number;
@@ -78,10 +78,7 @@ export class MqttListener {
   }
 }
 
-function secured(
-  { options, maxFragmentBytes, failed }: SecurePort,
-  take: (socket: Socket) => void,
-): TlsServer {
+function secured({ options, maxFragmentBytes, failed }: TlsPort, take: (socket: Socket) => void): TlsServer {
   const server = createTlsServer({ ...options, noDelay: true }, (socket) => {
     socket.setMaxSendFragment(maxFragmentBytes);
     take(socket);

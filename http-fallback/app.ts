@@ -9,7 +9,7 @@ import { apiFailure } from './failures.js';
 import { isOperation, type OperationsParts, operationRoutes } from './operations.js';
 import { requestIds, routeOf } from './request-facts.js';
 import { ownersPage } from './rtm.js';
-import { isSecure } from './secure-port.js';
+import { CONNECTIONS_CHECK_MS, isSecure } from './secure-port.js';
 import { mqttOverWebSocket, type WebSocketParts } from './websocket.js';
 
 export interface AppParts {
@@ -45,7 +45,11 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     bodyLimit: parts.maxBodyBytes,
     // A limit on the whole request would cut slow uploads: the head is bounded, and so is silence.
     connectionTimeout: parts.requestMs,
-    http: { headersTimeout: parts.requestMs, requestTimeout: 0, connectionsCheckingInterval: 5000 },
+    http: {
+      headersTimeout: parts.requestMs,
+      requestTimeout: 0,
+      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+    },
     exposeHeadRoutes: false,
     genReqId: requestIds(),
     // Who closes the app has waited for the downloads that may finish.

@@ -4,7 +4,10 @@ import type { AddressInfo, Socket } from 'node:net';
 import { TLSSocket, type TlsOptions } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 
-/** How HTTPS is spoken. */
+/** How often Node looks for requests whose head is late, ms; one number for both doors. */
+export const CONNECTIONS_CHECK_MS = 5000;
+
+/** How HTTPS is spoken; as `TlsPort` of broker/listener.ts, which this folder does not know. */
 export interface SecurePortParts {
   readonly options: TlsOptions;
   /** The longest record to be sent, bytes (RFC 8446, 5.1). */
@@ -28,7 +31,11 @@ export class SecurePort {
   constructor(app: FastifyInstance, { options, maxFragmentBytes, failed }: SecurePortParts) {
     const plain = app.server;
     const shaken = new WeakSet<Socket>();
-    this.server = createServer({ ...options, noDelay: true, connectionsCheckingInterval: 5000 });
+    this.server = createServer({
+      ...options,
+      noDelay: true,
+      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+    });
     const { headersTimeout, requestTimeout, keepAliveTimeout, timeout } = plain;
     Object.assign(this.server, { headersTimeout, requestTimeout, keepAliveTimeout, timeout });
     this.server

@@ -17,14 +17,16 @@ export async function serve(settings: Settings): Promise<void> {
   process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled rejection'));
   const server = await startFirmwire(settings, log);
   // Before anybody is told that it is ready: whoever waits for that may end it at once.
-  process.on('SIGHUP', () => void server.reload());
   const told = Promise.race(SIGNALS.map((name) => once(process, name)));
   const say = (line: string): boolean => process.stdout.write(`${line}\n`);
   say(
     `Firmwire is ready: MQTT on port ${server.mqttPort}, HTTP on port ${server.httpPort}, MQTT over WebSocket at /mqtt.`,
   );
-  if (server.httpsPort !== undefined)
+  if (server.httpsPort !== undefined) {
+    // Without a certificate there is nothing to read anew, and the terminal that closes ends the server as ever.
+    process.on('SIGHUP', () => void server.reload());
     say(`With TLS: MQTTS on port ${server.mqttsPort}, HTTPS on port ${server.httpsPort}.`);
+  }
   say(`Your fleet, and what waits for your decision: http://localhost:${server.httpPort}/rtm/`);
   if (server.firstOwner) {
     say(

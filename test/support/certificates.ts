@@ -1,10 +1,10 @@
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
+import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 
 const DAY_MS = 86_400_000;
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
-const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
 
 /** A certificate and its key, both as PEM text. */
 export interface Pair {
@@ -63,7 +63,7 @@ export async function testAuthority(days = 30): Promise<TestAuthority> {
         new x509.BasicConstraintsExtension(false, undefined, true),
         new x509.ExtendedKeyUsageExtension([usage]),
         new x509.SubjectAlternativeNameExtension(
-          names.map((value) => ({ type: IPV4.test(value) || value.includes(':') ? 'ip' : 'dns', value })),
+          names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
         ),
         await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey),
       ],

@@ -147,6 +147,15 @@ export class ServerProcess {
     if (credentials !== undefined) this.account = accountOf(JSON.parse(credentials));
   }
 
+  /** Resolves once the server has said so, in its log or beside it. */
+  async said(words: string): Promise<void> {
+    const limit = AbortSignal.timeout(START_MS);
+    while (!`${this.out}${this.err}`.includes(words)) {
+      const streams = [this.#child.stdout, this.#child.stderr].filter((stream) => stream !== null);
+      await Promise.race(streams.map((stream) => once(stream, 'data', { signal: limit })));
+    }
+  }
+
   async #isReady(): Promise<boolean> {
     const text = await readFile(join(this.data, 'runtime.json'), 'utf8').catch(() => '');
     const runtime = parsed(text);

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { MqttListener, SecurePort as SecureMqtt } from '../../../broker/listener.js';
+import type { MqttListener, TlsPort } from '../../../broker/listener.js';
 import { FirmwireError } from '../../../core/errors.js';
 import type { Clock, Log } from '../../../core/ports.js';
 import { SecurePort } from '../../../http-fallback/secure-port.js';
@@ -50,14 +50,15 @@ export class SecurePorts {
     settings: Settings,
     certificate: Certificate,
     app: FastifyInstance,
-    mqtts: (tls: SecureMqtt) => MqttListener | undefined,
+    mqtts: (tls: TlsPort) => MqttListener | undefined,
     failed: (error: Error) => void,
   ) {
     this.#settings = settings;
     const { options } = certificate;
     const { maxFragmentBytes } = settings.tls;
-    this.#https = new SecurePort(app, { options, maxFragmentBytes, failed });
-    this.#mqtts = mqtts({ options, maxFragmentBytes, failed });
+    const tls: TlsPort = { options, maxFragmentBytes, failed };
+    this.#https = new SecurePort(app, tls);
+    this.#mqtts = mqtts(tls);
     certificate.feed(this.#https.server);
     const server = this.#mqtts?.server;
     if (server && 'setSecureContext' in server) certificate.feed(server);

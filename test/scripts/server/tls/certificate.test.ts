@@ -1,4 +1,4 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TlsOptions } from 'node:tls';
@@ -76,18 +76,38 @@ describe('the certificate in use', () => {
     expect(inUse()).to.equal(second?.cert);
   });
 
-  it('is looked for by itself, however the files are replaced', async () => {
-    certificate.close();
-    await open(20);
-    const changed = new Promise<void>((resolve) => certificate.feed({ setSecureContext: () => resolve() }));
-    await writePair(second as Pair, `${cert}.new`, `${key}.new`);
-    await rename(`${key}.new`, key);
-    await rename(`${cert}.new`, cert);
-    await changed;
-    expect(inUse()).to.equal(second?.cert);
-  });
+  const WAYS: readonly [string, () => Promise<unknown>][] = [
+    ['written into', () => writePair(second as Pair, cert, key)],
+    [
+      'renamed over',
+      async () => {
+        await writePair(second as Pair, `${cert}.new`, `${key}.new`);
+        await rename(`${key}.new`, key);
+        await rename(`${cert}.new`, cert);
+      },
+    ],
+    [
+      'links that are turned elsewhere',
+      async () => {
+        await writePair(second as Pair, `${cert}.new`, `${key}.new`);
+        for (const path of [key, cert]) {
+          await symlink(`${path}.new`, `${path}.link`);
+          await rename(`${path}.link`, path);
+        }
+      },
+    ],
+  ];
+  for (const [way, replace] of WAYS)
+    it(`is looked for by itself: files that are ${way}`, async () => {
+      certificate.close();
+      await open(20);
+      const changed = new Promise<void>((resolve) => certificate.feed({ setSecureContext: () => resolve() }));
+      await replace();
+      await changed;
+      expect(inUse()).to.equal(second?.cert);
+    });
 
-  it('tells once a day that its end is near, and no more once it is renewed', async () => {
+  it('tells once a day that its end is near, and then that it is over', async () => {
     const end = certificate.notAfter;
     expect(said('warn')).to.deep.equal([]);
     clock.sleep(end - clock.now() - 13.5 * DAY_MS);
