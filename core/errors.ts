@@ -22,6 +22,11 @@ export const ERROR_TEXTS = {
   not_enough_space: 'The image is larger than the free space the device reports.',
   range_not_satisfiable: 'The requested range lies outside the firmware.',
   throttled: 'Too many failed requests; try again later.',
+  // The local gateway (docs/gateway.md)
+  attempt_over: 'This attempt to hand over a firmware is over, or there never was one of this name.',
+  uplink_down: 'The gateway cannot reach its server; try again in a moment.',
+  proxy_refused: 'This gateway carries requests to its own server only.',
+  gateway_busy: 'The gateway has as many devices as it can serve; try again in a moment.',
   // Owner API
   unauthorized: 'An owner key is needed: Authorization: Bearer <ownerKey>.',
   forbidden: 'This key has the scope "device"; an owner key is needed.',

@@ -1,11 +1,13 @@
-import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Span } from '../../core/coverage.js';
 import { FirmwireError } from '../../core/errors.js';
 import type { Firmware } from '../../core/firmware.js';
 import type { BlobStore, Log, Telemetry } from '../../core/ports.js';
-import type { Delivery, Downloads } from '../../core/services/downloads.js';
-import { ConnectionLost, finish, heardOut, write, writeFirst } from './connection.js';
+import type { Delivery, Downloads, Found } from '../../core/services/downloads.js';
+import type { Relays } from '../relay/relays.js';
+import { asksForTicket, TICKET_TYPE } from '../relay/ticket.js';
+import { ConnectionLost } from './connection.js';
+import { handOver } from './hand-over.js';
 import { type Pieces, piecesOf } from './pieces.js';
 import { entityTag, type Selection, selectRange, wholeBody } from './range.js';
 
@@ -16,6 +18,8 @@ export interface TransmitterParts {
   readonly log: Log;
   /** A transfer that does not move for so many ms is cut. */
   readonly idleMs: number;
+  /** The attempts that gateways carry out. */
+  readonly relays: Relays;
 }
 
 const FREE_SPACE = ['x-esp8266-free-space', 'x-esp32-free-space'] as const;
@@ -29,21 +33,43 @@ export class Transmitter {
   }
 
   /**
-   * Redeems a token and sends what it is for.
+   * Redeems a token and sends what it is for; a gateway gets a ticket for it.
    * @throws FirmwireError before any byte has left; after that a failure cuts the connection
    */
   async redeem(token: string, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const response = reply.raw;
-    const cut = (): void => void response.destroy(new ConnectionLost());
     const found = await this.#parts.downloads.find(token, freeSpaceOf(request));
     const selection = select(request, reply, found.firmware);
+    if (asksForTicket(request)) return this.#relay(found, selection, reply);
+    const response = reply.raw;
+    const cut = (): void => void response.destroy(new ConnectionLost());
     const delivery = await this.#parts.downloads.begin(found, cut);
     response.socket?.setTimeout(this.#parts.idleMs, cut);
     const { pieces, first } = await this.#open(request.id, delivery, selection.span);
     reply.hijack();
     response.writeHead(selection.partial ? 206 : 200, headersFor(found.firmware, selection));
-    await this.#send(request.id, response, delivery, selection.span, first, pieces);
+    const { telemetry, log } = this.#parts;
+    await handOver({
+      response,
+      attempt: delivery,
+      span: selection.span,
+      first,
+      pieces,
+      sent: (bytes) => telemetry.sent(bytes),
+      log,
+      facts: { req: request.id, udid: delivery.udid, firmware: delivery.firmware.id },
+    });
     return reply;
+  }
+
+  /** Begins the attempt all the same; how it goes on, the gateway says (docs/gateway.md). */
+  async #relay(found: Found, selection: Selection, reply: FastifyReply): Promise<FastifyReply> {
+    let cut = (): void => {};
+    const delivery = await this.#parts.downloads.begin(found, () => cut());
+    const headers = headersFor(found.firmware, selection);
+    const ticket = this.#parts.relays.take(delivery, selection, headers, (how) => {
+      cut = how;
+    });
+    return reply.type(TICKET_TYPE).send(Buffer.from(JSON.stringify(ticket)));
   }
 
   /** The first piece, read before anything is promised: bytes that are gone are an honest failure, no broken download. */
@@ -59,53 +85,6 @@ export class Transmitter {
       await delivery.end([0, 0], false, true);
       const isAway = err instanceof FirmwireError && err.code === 'store_unavailable';
       throw isAway ? err : new FirmwireError('internal');
-    }
-  }
-
-  async #send(
-    req: string,
-    response: ServerResponse,
-    delivery: Delivery,
-    span: Span,
-    first: Buffer,
-    pieces: Pieces,
-  ): Promise<void> {
-    const [start, end] = span;
-    const { telemetry, log } = this.#parts;
-    let left = start;
-    let whole = false;
-    let failed = false;
-    try {
-      let piece = first;
-      while (left + piece.length < end) {
-        const leaving = left === start ? writeFirst(response, piece) : write(response, piece);
-        // While the kernel takes all at once there is nothing to wait for.
-        if (leaving) await leaving;
-        left += piece.length;
-        telemetry.sent(piece.length);
-        const told = delivery.progress(left);
-        if (told) await told;
-        const next = pieces.next();
-        piece = next instanceof Promise ? await next : next;
-      }
-      if (left > start) await heardOut(response);
-      if (await delivery.beforeLastPiece(span)) {
-        await finish(response, piece);
-        left = end;
-        whole = true;
-        telemetry.sent(piece.length);
-      }
-      const facts = { req, udid: delivery.udid, firmware: delivery.firmware.id, left };
-      log.debug(facts, whole ? 'a download ended well' : 'a download was overtaken by a newer one');
-    } catch (err) {
-      const facts = { err, req, udid: delivery.udid, firmware: delivery.firmware.id, left };
-      failed = !(err instanceof ConnectionLost);
-      if (failed) log.error(facts, 'a download failed');
-      else log.debug(facts, 'a download broke off');
-    } finally {
-      if (!whole) response.destroy(new ConnectionLost());
-      pieces.close();
-      await delivery.end([start, left], whole, failed);
     }
   }
 }

@@ -7,6 +7,7 @@ import type { LinkState } from '../../broker/storage/redis/link.js';
 import type { BlobStore, Log } from '../../core/ports.js';
 import { buildApp } from '../../http-fallback/app.js';
 import { Transmitter } from '../../http-fallback/device/transmitter.js';
+import { Relays } from '../../http-fallback/relay/relays.js';
 import { Throttle } from '../../http-fallback/throttle.js';
 import type { Settings } from '../config/schema.js';
 import type { Domain } from './domain.js';
@@ -58,6 +59,15 @@ export function appOf(
   } = domain;
   const { http, throttle } = settings;
   const requestMs = http.requestSeconds * SECOND;
+  const idleMs = settings.downloads.idleSeconds * SECOND;
+  const relays = new Relays(systemClock, idleMs, log);
+  const refusing = {
+    throttle: new Throttle({
+      subjectFailures: throttle.subjectFailuresPerMinute,
+      addressFailures: throttle.addressFailuresPerMinute,
+    }),
+    log,
+  };
   return buildApp({
     device: {
       accounts,
@@ -65,20 +75,11 @@ export function appOf(
       records,
       desk,
       clock: systemClock,
-      transmitter: new Transmitter({
-        downloads,
-        blobs,
-        telemetry: metrics,
-        log,
-        idleMs: settings.downloads.idleSeconds * SECOND,
-      }),
-      throttle: new Throttle({
-        subjectFailures: throttle.subjectFailuresPerMinute,
-        addressFailures: throttle.addressFailuresPerMinute,
-      }),
+      transmitter: new Transmitter({ downloads, blobs, telemetry: metrics, log, idleMs, relays }),
       requestMs,
-      log,
+      ...refusing,
     },
+    relay: { relays, blobs, telemetry: metrics, requestMs, ...refusing },
     api: {
       accounts,
       devices: stores.devices,

@@ -250,6 +250,7 @@ describe('files to run Firmwire with', () => {
         'http-fallback/api/firmware.ts',
         'http-fallback/api/keys.ts',
         'http-fallback/device/failure.ts',
+        'http-fallback/device/hand-over.ts',
         'http-fallback/device/transmitter.ts',
         'http-fallback/failures.ts',
         'plugins/availability.ts',
