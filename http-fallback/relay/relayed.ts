@@ -63,6 +63,8 @@ export class Relayed {
   async last(): Promise<boolean> {
     return this.#next(async () => {
       if (this.#over) return false;
+      // Asked again, because the answer was lost on the way.
+      if (this.#granted) return true;
       try {
         this.#granted = await this.#parts.delivery.beforeLastPiece(this.#parts.span);
       } catch (error) {
