@@ -10,6 +10,7 @@ export const ERROR_TEXTS = {
   authentication_error: 'No API key was sent in the Authentication header.',
   apikey_not_found: 'This API key is not known.',
   owner_found_but_no_key: 'This owner has no such API key.',
+  key_of_other_device: 'This API key is bound to another device.',
   'invalid owner': 'This is not an owner id.',
   admission_closed: 'New devices are not admitted; the owner has to register them.',
   // Device protocol, /device/firmware
@@ -29,11 +30,11 @@ export const ERROR_TEXTS = {
   gateway_busy: 'The gateway has as many devices as it can serve; try again in a moment.',
   // Owner API
   unauthorized: 'An owner key is needed: Authorization: Bearer <ownerKey>.',
-  forbidden: 'This key has the scope "device"; an owner key is needed.',
+  forbidden: 'The scope of this key does not allow this; an owner key does.',
   firmware_not_found: 'There is no such firmware.',
   notice_not_found: 'There is no open question with this id.',
   key_not_found: 'There is no such API key.',
-  key_in_use: 'The last owner key cannot revoke itself.',
+  key_in_use: 'This is the last owner key that does not expire; make another one first.',
   not_newer:
     'This firmware is not newer than what the device runs; send "forced" to install it all the same.',
   wrong_target: 'This firmware is not meant for this device.',

@@ -7,6 +7,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   authentication_error: 401,
   apikey_not_found: 403,
   owner_found_but_no_key: 403,
+  key_of_other_device: 403,
   'invalid owner': 403,
   admission_closed: 403,
   authentication: 401,

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Credentials, Identity, Plugin, Refusal } from '../broker/plugin.js';
-import { isOwnerId } from '../core/account.js';
+import { isOwnerId, type Principal } from '../core/account.js';
 import { isStoreFailure } from '../core/errors.js';
 import type { Accounts } from '../core/services/accounts.js';
 import type { Registry } from '../core/services/registry.js';
@@ -15,6 +15,8 @@ const MAX_WAITING = 5000;
 
 const BAD_CREDENTIALS: Refusal = { refused: 4, reason: 'bad user name or password' };
 const STORE_AWAY: Refusal = { refused: 3, reason: 'the store cannot be reached' };
+const NOT_FOR_MQTT: Refusal = { refused: 5, reason: 'the scope of this key does not open MQTT' };
+const OTHER_DEVICE: Refusal = { refused: 5, reason: 'this key is bound to another device' };
 const NOT_ADMITTED: Refusal = { refused: 5, reason: 'this device is not admitted' };
 
 /**
@@ -47,16 +49,20 @@ export class Authentication implements Plugin {
   async #judge({ username, password, willTopic }: Credentials): Promise<Identity | Refusal> {
     const principal = await this.#accounts.verify(password);
     if (!principal) return BAD_CREDENTIALS;
+    if (principal.scope !== 'device' && principal.scope !== 'owner') return NOT_FOR_MQTT;
     if (isUdid(username)) return this.#device(principal, username);
     if (!isOwnerId(username) || username !== principal.owner) return BAD_CREDENTIALS;
     if (principal.scope === 'owner') return { ...principal, udid: undefined };
 
     const will = willTopic === undefined ? undefined : readTopic(willTopic);
     const told = will && 'udid' in will && will.owner === principal.owner ? will.udid : undefined;
-    return told === undefined ? { ...principal, udid: undefined } : this.#device(principal, told);
+    // A key that is bound says by itself which device this is.
+    const udid = told ?? principal.device;
+    return udid === undefined ? { ...principal, udid: undefined } : this.#device(principal, udid);
   }
 
-  async #device(principal: Omit<Identity, 'udid'>, udid: string): Promise<Identity | Refusal> {
+  async #device(principal: Principal, udid: string): Promise<Identity | Refusal> {
+    if (principal.device !== undefined && principal.device !== udid) return OTHER_DEVICE;
     return (await this.#registry.admit(principal.owner, udid)) ? { ...principal, udid } : NOT_ADMITTED;
   }
 

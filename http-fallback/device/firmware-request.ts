@@ -7,7 +7,7 @@ import type { Accounts } from '../../core/services/accounts.js';
 import type { Desk } from '../../core/services/desk.js';
 import type { Registry } from '../../core/services/registry.js';
 import { isUdid } from '../../core/topics.js';
-import { keyOf } from '../keys.js';
+import { deviceSpeaker, keyOf } from '../keys.js';
 import { readObject } from './body.js';
 import type { Transmitter } from './transmitter.js';
 
@@ -56,17 +56,20 @@ function parametersOf(body: unknown): Parameters {
 }
 
 async function principalOf(request: FastifyRequest, accounts: Accounts): Promise<Principal> {
-  const key = keyOf(request);
-  const principal = key === undefined ? undefined : await accounts.verify(key);
+  const principal = await deviceSpeaker(keyOf(request), accounts);
   if (!principal) throw new FirmwireError('authentication');
   return principal;
 }
 
 /**
  * The device that asks. A token is asked for by API key alone, so there a UDID is as good as a MAC.
- * @throws FirmwireError `missing_mac`, `no_such_device`
+ * @throws FirmwireError `missing_mac`, `no_such_device`, `key_of_other_device`
  */
-async function deviceOf(params: Parameters, { owner }: Principal, registry: Registry): Promise<Device> {
+async function deviceOf(
+  params: Parameters,
+  { owner, device: only }: Principal,
+  registry: Registry,
+): Promise<Device> {
   const mac = normaliseMac(params.mac);
   const udid = params.udid !== undefined && isUdid(params.udid) ? params.udid : undefined;
   if (mac === undefined && (params.use !== 'ott' || udid === undefined))
@@ -74,6 +77,7 @@ async function deviceOf(params: Parameters, { owner }: Principal, registry: Regi
   const facts = { ...(udid === undefined ? {} : { udid }), ...(mac === undefined ? {} : { mac }) };
   const device = await registry.find(owner, facts);
   if (!device) throw new FirmwireError('no_such_device');
+  if (only !== undefined && device.udid !== only) throw new FirmwireError('key_of_other_device');
   return device;
 }
 

@@ -2,7 +2,7 @@ import { HomeAssistantTopics } from '../../core/home-assistant/topics.js';
 import { KeyedLock } from '../../core/keyed-lock.js';
 import { Errands } from '../../core/nodes/errands.js';
 import type { BlobStore, Clock, Log, Outbox, Presence, Stores, Telemetry } from '../../core/ports.js';
-import { Accounts } from '../../core/services/accounts.js';
+import { Accounts, type KeyWatch } from '../../core/services/accounts.js';
 import { Announcer } from '../../core/services/announcer.js';
 import { Catalog } from '../../core/services/catalog.js';
 import { Consent } from '../../core/services/consent.js';
@@ -38,14 +38,14 @@ export interface World {
   readonly telemetry: Telemetry;
   readonly log: Log;
   readonly nodes: Nodes;
-  readonly onKeyRevoked: (owner: string, keyId: string) => void;
+  readonly keyWatch: KeyWatch;
 }
 
 export type Domain = ReturnType<typeof buildDomain>;
 
 /** Builds the services of the domain, lowest first. */
 export function buildDomain(world: World) {
-  const { settings, stores, blobs, outbox, presence, clock, telemetry, log, onKeyRevoked } = world;
+  const { settings, stores, blobs, outbox, presence, clock, telemetry, log, keyWatch } = world;
   const { devices, tokens } = stores;
   const { peers, whereabouts, lock: shared, lease } = world.nodes;
   const policy = { maxAttempts: settings.offers.maxAttempts, retryMs: settings.offers.retrySeconds * SECOND };
@@ -86,7 +86,7 @@ export function buildDomain(world: World) {
   const consent = new Consent({ records, feed, clock, lock, postponeMs });
   const conversation: ConversationParts = { desk, registry, transfers, clock, timing, telemetry, log };
   return {
-    accounts: new Accounts(stores.accounts, clock, shared, onKeyRevoked),
+    accounts: new Accounts(stores.accounts, clock, shared, keyWatch),
     announcer,
     catalog,
     consent,

@@ -22,6 +22,7 @@ import type { Settings } from '../config/schema.js';
 import { appOf } from './app.js';
 import { closeBroker, createBroker } from './broker.js';
 import { buildDomain, type Domain } from './domain.js';
+import { every } from './every.js';
 import { openFirmwareBytes } from './firmware-bytes.js';
 import { ensureFirstOwner } from './first-owner.js';
 import { expectOwner, joinOthers } from './join.js';
@@ -37,6 +38,9 @@ import { systemClock } from './system-clock.js';
 import { openCertificate, SecurePorts } from './tls/ports.js';
 
 const SECOND = 1000;
+
+/** How often keys are looked at that may have ended: sessions end at most so much later. */
+const KEYS_MS = 500;
 
 /** How long the sessions of one of several nodes may take to end. */
 const LAST_WORDS_MS = 2000;
@@ -129,12 +133,19 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
       telemetry: metrics,
       log,
       nodes,
-      onKeyRevoked: (owner, keyId) => {
-        sessions.cutKey(owner, keyId);
-        nodes.peers.tell({ kind: 'cut-key', owner, keyId });
+      keyWatch: {
+        revoked: (owner, keyId) => {
+          sessions.cutKey(owner, keyId);
+          nodes.peers.tell({ kind: 'cut-key', owner, keyId });
+        },
+        ends: (owner, keyId, at) => {
+          sessions.keyEnds(owner, keyId, at);
+          nodes.peers.tell({ kind: 'key-ends', owner, keyId, at });
+        },
       },
     });
     built = domain;
+    undo.push(every(KEYS_MS, systemClock, () => sessions.cutEnded(systemClock.now())));
     attached = attach(broker, pluginsOf(settings, domain, sessions), {
       log,
       hookMs: settings.mqtt.hookSeconds * SECOND,

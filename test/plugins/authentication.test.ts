@@ -100,11 +100,56 @@ describe('authentication', () => {
 
     it('a revoked key is worth nothing', async () => {
       const { accounts } = world.domain;
-      const { key, secret } = await accounts.addKey(mine.owner, 'second', 'device');
+      const { key, secret } = await accounts.addKey(mine.owner, { alias: 'second', scope: 'device' });
       expect(await login(UDID, secret)).to.include({ udid: UDID });
       await accounts.revokeKey(mine.owner, key.hash.slice(0, 16));
       expect(await login(UDID, secret)).to.include({ refused: 4 });
     });
+
+    it('a key bound to a device is good for that device alone, by whichever name it comes', async () => {
+      const { accounts } = world.domain;
+      const wish = { alias: 'one', scope: 'device', device: UDID } as const;
+      const { secret } = await accounts.addKey(mine.owner, wish);
+      expect(await login(UDID, secret)).to.include({ udid: UDID });
+      expect(await login(OTHER_UDID, secret)).to.include({ refused: 5 });
+      expect(await login(mine.owner, secret)).to.include({ udid: UDID, scope: 'device' });
+      const will = `/${mine.owner}/${OTHER_UDID}/status`;
+      expect(await login(mine.owner, secret, will)).to.include({ refused: 5 });
+      expect(await isKnown(OTHER_UDID)).to.equal(undefined);
+    });
+
+    it('keys for publishing and for reading do not open MQTT', async () => {
+      const { accounts } = world.domain;
+      for (const scope of ['publish', 'read'] as const) {
+        const { secret } = await accounts.addKey(mine.owner, { alias: 'x', scope });
+        for (const name of [mine.owner, UDID]) expect(await login(name, secret)).to.include({ refused: 5 });
+      }
+      expect(await isKnown(UDID)).to.equal(undefined);
+    });
+
+    it('an unknown name costs what a known one does: the store is asked the same', async () => {
+      await login(UDID, mine.deviceKey);
+      const asked: string[] = [];
+      const { accounts, devices } = world.stores;
+      const [getKey, getOwner, get] = [accounts.getKey, accounts.getOwner, devices.get];
+      accounts.getKey = (hash) => {
+        asked.push('key');
+        return getKey.call(accounts, hash);
+      };
+      accounts.getOwner = (id) => {
+        asked.push('owner');
+        return getOwner.call(accounts, id);
+      };
+      devices.get = (udid) => {
+        asked.push('device');
+        return get.call(devices, udid);
+      };
+      for (const name of [UDID, OTHER_UDID, mine.owner, 'a'.repeat(64), 'somebody']) {
+        asked.length = 0;
+        expect(await login(name, 'f'.repeat(64)), name).to.include({ refused: 4 });
+        expect(asked, name).to.deep.equal(['key']);
+      }
+    }).timeout(20_000);
 
     it('who fails again and again is answered late, and nobody else', async () => {
       for (let i = 0; i < FAILURES; i++) await login(UDID, 'wrong');

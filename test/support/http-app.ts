@@ -110,7 +110,7 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
     telemetry,
     log,
     nodes: loneNode(clock, log),
-    onKeyRevoked: (_owner, keyId) => cut.push(keyId),
+    keyWatch: { revoked: (_owner, keyId) => cut.push(keyId), ends: () => {} },
   });
   const { downloads } = domain;
   const idleMs = options.idleMs ?? settings.downloads.idleSeconds * SECOND;
