@@ -27,6 +27,7 @@ export class Bodies {
   readonly #limits: Pick<Limits, 'sharedBytes' | 'flyingBytes'>;
   readonly #log: Log;
   readonly #flights = new Map<string, Flight>();
+  readonly #keeping = new Set<Promise<void>>();
   /** Held by digest while it is decided where bytes come from. */
   readonly #lock = new KeyedLock();
   #flying = 0;
@@ -64,6 +65,11 @@ export class Bodies {
     });
   }
 
+  /** Resolves when what is being fetched now has been kept, or has failed. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#keeping);
+  }
+
   /** A disk that cannot be read is no reason to keep a device from its firmware. */
   async #open(sha256: string): Promise<FileHandle | undefined> {
     try {
@@ -79,14 +85,16 @@ export class Bodies {
     this.#flights.set(sha256, flight);
     this.#flying += size;
     const reader = flight.join(span, fetch);
-    flight
+    const keeping = flight
       .landed()
       .then((bytes) => this.#keep(sha256, bytes))
       .catch((err: unknown) => this.#log.warn({ err, sha256 }, 'a firmware could not be fetched or kept'))
       .finally(() => {
         this.#flights.delete(sha256);
         this.#flying -= size;
+        this.#keeping.delete(keeping);
       });
+    this.#keeping.add(keeping);
     return reader;
   }
 

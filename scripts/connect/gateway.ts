@@ -58,6 +58,7 @@ export async function startGateway(options: GatewayOptions, clock: Clock, log: L
   };
   try {
     const bodies = await Bodies.open(options.cache, options.cacheBytes, limits, log);
+    undo.push(() => bodies.settled());
     const seen = new Seen(limits.devices);
     const path = join(options.cache, 'devices.json');
     const file = await SeenFile.open({ path, seen, saveMs, clock, log });

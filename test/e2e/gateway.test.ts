@@ -1,11 +1,13 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Bonjour, type Service, type ServiceConfig } from 'bonjour-service';
 import { expect } from 'chai';
 import { madeUpImage } from '../../scripts/simulator/made-up-image.js';
 import { testAuthority } from '../support/certificates.js';
 import { Device, PLATFORM } from '../support/device.js';
 import { GatewayProcess } from '../support/gateway-process.js';
 import { largeImage } from '../support/images.js';
+import { Inbox } from '../support/inbox.js';
 import { at, parsed } from '../support/json.js';
 import { ownerApi } from '../support/owner-api.js';
 import { OwnerPeer } from '../support/owner-peer.js';
@@ -88,6 +90,32 @@ describe('firmwire connect, between real devices and a real server', () => {
       `MQTT goes to mqtts://localhost:${mqtts.port}, which can be reached.`,
       '',
     ]);
+  });
+
+  it('is found by devices that look for _thinx._tcp', async () => {
+    const announced = await startGateway(undefined, ['--mdns-interface', '127.0.0.1']);
+    const options: Partial<ServiceConfig> & { bind: string; interface: string } = {
+      bind: '0.0.0.0',
+      interface: '127.0.0.1',
+    };
+    const looking = new Bonjour(options, () => {});
+    try {
+      expect(announced.out).to.include('Devices find it by mDNS as _thinx._tcp.');
+      const found = new Inbox<Service>();
+      looking.find({ type: 'thinx' }, (service) => found.push(service));
+      const { txt } = await found.next('the gateway', ({ port }) => port === announced.httpPort);
+      expect(txt).to.deep.equal({ http: String(announced.httpPort), mqtt: String(announced.mqttPort) });
+    } finally {
+      looking.destroy();
+      await announced.dispose();
+    }
+  });
+
+  it('ends with one line when a port is taken', async () => {
+    const error = await startGateway(undefined, ['--no-mdns', '--http-port', String(gateway.httpPort)]).catch(
+      (failure: Error) => failure.message,
+    );
+    expect(String(error)).to.match(/firmwire: listen EADDRINUSE: address already in use 127\.0\.0\.1:\d+\n$/);
   });
 
   it('answers devices with the bytes that the server itself would have sent', async () => {

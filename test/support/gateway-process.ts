@@ -64,9 +64,9 @@ export class GatewayProcess {
     const ports = ['--host', '127.0.0.1', '--http-port', '0', '--mqtt-port', '0'];
     const gateway = new GatewayProcess(dir, [...places, ...ports, '--ca', file, ...more]);
     try {
-      await gateway.said('MQTT goes to');
+      await gateway.said(more.includes('--no-mdns') ? 'MQTT goes to' : 'by mDNS');
     } catch (error) {
-      await gateway.kill();
+      await (folder === undefined ? gateway.dispose() : gateway.kill());
       throw error;
     }
     const [, http, mqtt] = /HTTP on port (\d+), MQTT on port (\d+)/.exec(gateway.out) ?? [];
