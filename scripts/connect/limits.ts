@@ -39,7 +39,7 @@ export interface Limits {
 }
 
 export const LIMITS: Limits = {
-  requests: 256,
+  requests: 1024,
   mqttConnections: 4096,
   headBytes: 16 * KIB,
   bodyBytes: 64 * KIB,

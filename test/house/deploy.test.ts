@@ -253,6 +253,7 @@ describe('files to run Firmwire with', () => {
         'http-fallback/device/hand-over.ts',
         'http-fallback/device/transmitter.ts',
         'http-fallback/failures.ts',
+        'http-fallback/relay/relayed.ts',
         'plugins/availability.ts',
         'scripts/serve.ts',
         'scripts/server/firmwire.ts',

@@ -80,6 +80,7 @@ describe('the docs', () => {
       'docs/wire.md',
       'docs/home-assistant.md',
       'docs/tls.md',
+      'docs/gateway.md',
       'docs/keys.md',
     ];
     for (const file of files) {
