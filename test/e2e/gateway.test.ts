@@ -11,7 +11,7 @@ import { Inbox } from '../support/inbox.js';
 import { at, parsed } from '../support/json.js';
 import { ownerApi } from '../support/owner-api.js';
 import { OwnerPeer } from '../support/owner-peer.js';
-import { exchange, get, getRequest, header, isWhole, type RawAnswer } from '../support/raw-http.js';
+import { exchange, get, getRequest, header, isWhole, post, type RawAnswer } from '../support/raw-http.js';
 import { type SecureServer, secureServer } from '../support/secure-server.js';
 import type { ServerProcess } from '../support/server-process.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -301,6 +301,28 @@ describe('firmwire connect, between real devices and a real server', () => {
       expect(await gateway.exited).to.deep.equal({ code: 0, signal: null });
       expect(at(await ownerApi(server).device(only.device.udid), 'update.state')).to.equal('downloaded');
     });
+  });
+
+  it('says nothing of keys, tokens and attempts in its log, whatever happens', async () => {
+    const talking = await startGateway(undefined, ['--no-mdns', '--log-level', 'debug']);
+    try {
+      const [only] = await offered(1, IMAGE);
+      if (!only) throw new Error('one was asked for');
+      const begun = exchange(talking.httpPort, getRequest(only.url));
+      await begun.got(1);
+      begun.cut();
+      await begun.answer;
+      await get(talking.httpPort, only.url);
+      await https.stop();
+      await get(talking.httpPort, only.url);
+      await post(talking.httpPort, '/device/register', only.device.body(), server.account.deviceKey);
+      await talking.said('the server cannot be reached');
+      for (const secret of [server.account.deviceKey, only.url.split('=')[1] ?? '', '/relay/'])
+        expect(talking.err).to.not.include(secret);
+      https = await TcpProxy.start(server.httpsPort, https.port);
+    } finally {
+      await talking.dispose();
+    }
   });
 
   it('lets the server see at once that a device is gone', async () => {
