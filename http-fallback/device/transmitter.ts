@@ -63,12 +63,9 @@ export class Transmitter {
 
   /** Begins the attempt all the same; how it goes on, the gateway says (docs/gateway.md). */
   async #relay(found: Found, selection: Selection, reply: FastifyReply): Promise<FastifyReply> {
-    let cut = (): void => {};
-    const delivery = await this.#parts.downloads.begin(found, () => cut());
+    const { relays, downloads } = this.#parts;
     const headers = headersFor(found.firmware, selection);
-    const ticket = this.#parts.relays.take(delivery, selection, headers, (how) => {
-      cut = how;
-    });
+    const ticket = await relays.begin((abort) => downloads.begin(found, abort), selection, headers);
     return reply.type(TICKET_TYPE).send(Buffer.from(JSON.stringify(ticket)));
   }
 

@@ -9,6 +9,13 @@ export interface BodyParts {
   readonly telemetry: Telemetry;
 }
 
+const PIECE = 64 * 1024;
+
+/** In one, the whole would count as sent before the first byte of it has left. */
+function* inPieces(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += PIECE) yield bytes.subarray(at, at + PIECE);
+}
+
 /**
  * Sends the whole body of an attempt's firmware to the gateway, or the rest of it (`Range`). It ends with the attempt.
  * @throws FirmwireError `range_not_satisfiable`
@@ -25,10 +32,9 @@ export function sendBody(
   const [start, end] = span;
   async function* pieces(): AsyncGenerator<Buffer> {
     const cached = await blobs.cached(sha256, size);
-    const source: AsyncIterable<Buffer> | Iterable<Buffer> = cached
-      ? [cached.subarray(start, end)]
-      : blobs.open(sha256, start, end);
-    for await (const piece of source) {
+    for await (const piece of cached
+      ? inPieces(cached.subarray(start, end))
+      : blobs.open(sha256, start, end)) {
       yield piece;
       // Asked for more: this one is on its way.
       relayed.moved();
@@ -43,5 +49,5 @@ export function sendBody(
     .type('application/octet-stream')
     .header('Content-Length', end - start)
     .header('ETag', entityTag(sha256))
-    .send(Readable.from(pieces(), { objectMode: false, highWaterMark: 64 * 1024 }));
+    .send(Readable.from(pieces(), { objectMode: false, highWaterMark: PIECE }));
 }

@@ -2,6 +2,7 @@ import { FirmwireError } from '../../core/errors.js';
 import type { Clock, Log } from '../../core/ports.js';
 import type { Delivery } from '../../core/services/downloads.js';
 import { newToken } from '../../core/token.js';
+import type { Attempt } from '../device/hand-over.js';
 import type { Selection } from '../device/range.js';
 import { Relayed } from './relayed.js';
 import type { Ticket } from './ticket.js';
@@ -21,20 +22,24 @@ export class Relays {
   }
 
   /**
-   * Takes over an attempt that has begun.
+   * Begins an attempt for a gateway. Rejects as `begin` does.
+   * @param begin is told how the attempt is cut
    * @param headers what the device is to get
-   * @param link to be told how the attempt is cut
    */
-  take(
-    delivery: Delivery,
-    selection: Selection,
+  async begin(
+    begin: (abort: () => void) => Promise<Pick<Delivery, keyof Attempt | 'firmware'>>,
+    { span, partial }: Selection,
     headers: Ticket['headers'],
-    link: (cut: () => void) => void,
-  ): Ticket {
+  ): Promise<Ticket> {
     const attempt = newToken();
+    let relayed: Relayed | undefined;
+    let isCut = false;
+    const delivery = await begin(() => {
+      isCut = true;
+      relayed?.cut();
+    });
     const { firmware } = delivery;
-    const { span, partial } = selection;
-    const relayed = new Relayed({
+    relayed = new Relayed({
       delivery,
       firmware,
       span,
@@ -44,7 +49,8 @@ export class Relays {
       ended: () => this.#open.delete(attempt),
     });
     this.#open.set(attempt, relayed);
-    link(() => relayed.cut());
+    // A newer attempt may have begun in the moment between.
+    if (isCut) relayed.cut();
     const { sha256, size } = firmware;
     return { attempt, status: partial ? 206 : 200, headers, sha256, size, span, idleMs: this.#idleMs };
   }

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import type { LightMyRequestResponse } from 'fastify';
+import { Relays } from '../../http-fallback/relay/relays.js';
 import { readTicket, TICKET_TYPE, type Ticket } from '../../http-fallback/relay/ticket.js';
-import { UDID } from '../support/builders.js';
+import { aFirmware, UDID } from '../support/builders.js';
+import { CollectingLog } from '../support/collecting-log.js';
 import { FakeClock } from '../support/fake-clock.js';
 import {
   anImage,
@@ -183,6 +185,49 @@ describe('what a gateway does with a token (docs/gateway.md)', () => {
     const [error] = await once(answer, 'error');
     expect(error.code).to.equal('ECONNRESET');
     expect(arrived).to.be.below(large.length);
+  });
+
+  it('is given the time that the bytes take, however slow the uplink is, as long as they move', async () => {
+    await end();
+    const large = anImage(16_000_000);
+    await start();
+    await publish(http, large, '1.2.0');
+    token = String((await checkIn(http))['ott']);
+    const ticket = await ticketFor();
+    const asked = httpRequest({ port: await http.listen(), path: `/relay/${ticket.attempt}/body` }).end();
+    const [answer]: IncomingMessage[] = await once(asked, 'response');
+    let arrived = 0;
+    for await (const bytes of answer ?? []) {
+      const before = arrived;
+      arrived += bytes.length;
+      // Now and then almost too much time passes; not at the end, which the sockets hold between them.
+      const isAtMark = Math.floor(arrived / 4_500_000) > Math.floor(before / 4_500_000);
+      if (isAtMark && arrived < 10_000_000) clock.advance(IDLE_MS - 1);
+    }
+    expect(arrived).to.equal(large.length);
+    expect(await say(ticket, 'last')).to.equal(YES);
+  });
+
+  it('loses, too, when it is cut in the moment in which it begins', async () => {
+    const ended: unknown[] = [];
+    const relays = new Relays(clock, IDLE_MS, new CollectingLog());
+    const ticket = await relays.begin(
+      async (abort) => {
+        abort();
+        return {
+          firmware: aFirmware(),
+          progress: () => undefined,
+          beforeLastPiece: async () => true,
+          end: async (...how: unknown[]) => void ended.push(how),
+        };
+      },
+      { span: [0, 9], partial: false },
+      {},
+    );
+    expect(() => relays.get(ticket.attempt)).to.throw('is over');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(ended).to.deep.equal([[[0, 0], false, false]]);
+    expect([relays.count, clock.pending]).to.deep.equal([0, 0]);
   });
 
   it('tells the owner how far it is', async () => {
