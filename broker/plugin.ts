@@ -23,6 +23,8 @@ export interface Session {
   readonly persistent: boolean;
   /** False once the connection is gone. */
   readonly open: boolean;
+  /** The filters it is subscribed to. */
+  readonly filters: readonly string[];
   /** The QoS granted for the session's subscription to this topic, or undefined if it has none. */
   grantedQos(topic: string): 0 | 1 | 2 | undefined;
   /** Lets a device session without a UDID become that of this device; has no effect on any other. */

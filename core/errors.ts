@@ -22,6 +22,8 @@ export const ERROR_TEXTS = {
   OTT_UPDATE_NOT_FOUND: 'This one-time token is unknown, expired or used.',
   not_enough_space: 'The image is larger than the free space the device reports.',
   range_not_satisfiable: 'The requested range lies outside the firmware.',
+  too_many_devices: 'This owner has as many devices as the server admits.',
+  too_many_downloads: 'Too many downloads are under way; try again in a moment.',
   throttled: 'Too many failed requests; try again later.',
   // Owner API
   unauthorized: 'An owner key is needed: Authorization: Bearer <ownerKey>.',

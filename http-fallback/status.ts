@@ -18,6 +18,8 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   OTT_UPDATE_NOT_FOUND: 404,
   not_enough_space: 403,
   range_not_satisfiable: 416,
+  too_many_devices: 403,
+  too_many_downloads: 503,
   throttled: 429,
   unauthorized: 401,
   forbidden: 403,

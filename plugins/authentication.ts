@@ -3,6 +3,8 @@ import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Credentials, Identity, Plugin, Refusal } from '../broker/plugin.js';
 import { isOwnerId, type Principal } from '../core/account.js';
 import { isStoreFailure } from '../core/errors.js';
+import type { LimitWatch } from '../core/limits.js';
+import type { Rate } from '../core/rate.js';
 import type { Accounts } from '../core/services/accounts.js';
 import type { Registry } from '../core/services/registry.js';
 import { isUdid, readTopic } from '../core/topics.js';
@@ -15,9 +17,19 @@ const MAX_WAITING = 5000;
 
 const BAD_CREDENTIALS: Refusal = { refused: 4, reason: 'bad user name or password' };
 const STORE_AWAY: Refusal = { refused: 3, reason: 'the store cannot be reached' };
+const FLAPPING: Refusal = { refused: 3, reason: 'this device connects too often' };
 const NOT_FOR_MQTT: Refusal = { refused: 5, reason: 'the scope of this key does not open MQTT' };
 const OTHER_DEVICE: Refusal = { refused: 5, reason: 'this key is bound to another device' };
 const NOT_ADMITTED: Refusal = { refused: 5, reason: 'this device is not admitted' };
+
+/** How often somebody may come. */
+export interface LoginLimits {
+  /** Refused logins under one user name that are answered at once. */
+  readonly failuresPerMinute: number;
+  /** Connections of one device. */
+  readonly connects: Rate;
+  readonly watch: LimitWatch;
+}
 
 /**
  * Who connects (wire.md 2): the password is an API key, which names the owner; the user name is the UDID or the
@@ -28,12 +40,14 @@ export class Authentication implements Plugin {
   readonly #accounts: Accounts;
   readonly #registry: Registry;
   readonly #failures: RateLimiterMemory;
+  readonly #limits: LoginLimits;
   #waiting = 0;
 
-  constructor(accounts: Accounts, registry: Registry, failuresPerMinute: number) {
+  constructor(accounts: Accounts, registry: Registry, limits: LoginLimits) {
     this.#accounts = accounts;
     this.#registry = registry;
-    this.#failures = new RateLimiterMemory({ points: failuresPerMinute, duration: 60 });
+    this.#failures = new RateLimiterMemory({ points: limits.failuresPerMinute, duration: 60 });
+    this.#limits = limits;
   }
 
   async authenticate(credentials: Credentials): Promise<Identity | Refusal> {
@@ -42,7 +56,8 @@ export class Authentication implements Plugin {
       if (isStoreFailure(error)) return STORE_AWAY;
       throw error;
     });
-    if ('refused' in word && word !== STORE_AWAY) await this.#slowDown(credentials.username);
+    if ('refused' in word && word !== STORE_AWAY && word !== FLAPPING)
+      await this.#slowDown(credentials.username);
     return word;
   }
 
@@ -63,6 +78,11 @@ export class Authentication implements Plugin {
 
   async #device(principal: Principal, udid: string): Promise<Identity | Refusal> {
     if (principal.device !== undefined && principal.device !== udid) return OTHER_DEVICE;
+    // Counted once it is known to be theirs: nobody else can keep a device out.
+    if (!this.#limits.connects.take(`${principal.owner}/${udid}`)) {
+      this.#limits.watch.reached('flapping', { udid });
+      return FLAPPING;
+    }
     return (await this.#registry.admit(principal.owner, udid)) ? { ...principal, udid } : NOT_ADMITTED;
   }
 
@@ -71,6 +91,7 @@ export class Authentication implements Plugin {
       () => false,
       () => true,
     );
+    if (tooMany) this.#limits.watch.reached('logins');
     if (!tooMany || this.#waiting >= MAX_WAITING) return;
     this.#waiting++;
     try {

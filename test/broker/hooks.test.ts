@@ -9,6 +9,7 @@ const SESSION: Session = {
   identity: anOwner(),
   persistent: false,
   open: true,
+  filters: [],
   grantedQos: () => undefined,
   bind: () => {},
   send: async () => {},

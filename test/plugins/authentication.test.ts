@@ -3,7 +3,9 @@ import type { Credentials, Identity, Refusal } from '../../broker/plugin.js';
 import type { Credentials as Keys } from '../../core/services/accounts.js';
 import { Authentication } from '../../plugins/authentication.js';
 import { OTHER_UDID, UDID } from '../support/builders.js';
+import { CountedLimits } from '../support/counted-limits.js';
 import { World, type WorldOptions } from '../support/domain.js';
+import { loginLimits } from '../support/login-limits.js';
 
 const FAILURES = 3;
 
@@ -12,12 +14,14 @@ describe('authentication', () => {
   let mine: Keys;
   let theirs: Keys;
   let plugin: Authentication;
+  let watch: CountedLimits;
   const open = async (options: WorldOptions = {}): Promise<void> => {
     world = await World.open(options);
+    watch = new CountedLimits();
     const { accounts, registry } = world.domain;
     mine = await accounts.createOwner('mine');
     theirs = await accounts.createOwner('theirs');
-    plugin = new Authentication(accounts, registry, FAILURES);
+    plugin = new Authentication(accounts, registry, loginLimits(world.clock, FAILURES, watch));
   };
   afterEach(() => world.close());
 
@@ -126,6 +130,22 @@ describe('authentication', () => {
       }
       expect(await isKnown(UDID)).to.equal(undefined);
     });
+
+    it('a device that connects more than 15 times a minute is told to come later, and no other', async () => {
+      for (let i = 0; i < 15; i++) expect(await login(UDID, mine.deviceKey)).to.include({ udid: UDID });
+      expect(await login(UDID, mine.deviceKey)).to.include({ refused: 3 });
+      expect(await login(OTHER_UDID, mine.deviceKey)).to.include({ udid: OTHER_UDID });
+      expect(watch.counts).to.deep.equal({ flapping: 1 });
+      world.clock.advance(60_000);
+      expect(await login(UDID, mine.deviceKey)).to.include({ udid: UDID });
+    });
+
+    it('nobody without a key of its owner can keep a device out', async () => {
+      await login(UDID, mine.deviceKey);
+      const keys = Array.from({ length: 20 }, () => ['f'.repeat(64), theirs.deviceKey]).flat();
+      await Promise.all(keys.map((key) => login(UDID, key)));
+      expect(await login(UDID, mine.deviceKey)).to.include({ udid: UDID });
+    }).timeout(10_000);
 
     it('an unknown name costs what a known one does: the store is asked the same', async () => {
       await login(UDID, mine.deviceKey);
