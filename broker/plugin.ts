@@ -7,6 +7,8 @@ export interface Credentials {
   readonly password: string;
   /** The topic of the will, if there is one. */
   readonly willTopic: string | undefined;
+  /** The connection it came on. */
+  readonly connection: object;
 }
 
 /** Who a session belongs to, once a plugin has vouched for it. */

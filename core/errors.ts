@@ -12,6 +12,8 @@ export const ERROR_TEXTS = {
   owner_found_but_no_key: 'This owner has no such API key.',
   key_of_other_device: 'This API key is bound to another device.',
   'invalid owner': 'This is not an owner id.',
+  certificate_required: 'A device has to show a certificate that this server trusts.',
+  certificate_of_other_device: 'The certificate is that of another device.',
   admission_closed: 'New devices are not admitted; the owner has to register them.',
   // Device protocol, /device/firmware
   authentication: 'No valid API key was sent in the Authentication header.',

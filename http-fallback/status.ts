@@ -9,6 +9,8 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   owner_found_but_no_key: 403,
   key_of_other_device: 403,
   'invalid owner': 403,
+  certificate_required: 403,
+  certificate_of_other_device: 403,
   admission_closed: 403,
   authentication: 401,
   missing_mac: 400,

@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Credentials, Identity, Plugin, Refusal } from '../broker/plugin.js';
 import { isOwnerId, type Principal } from '../core/account.js';
-import { isStoreFailure } from '../core/errors.js';
+import { boundBy, type CertificateRule } from '../core/certificate-rule.js';
+import { FirmwireError, isStoreFailure } from '../core/errors.js';
 import type { LimitWatch } from '../core/limits.js';
 import type { Rate } from '../core/rate.js';
 import type { Accounts } from '../core/services/accounts.js';
@@ -31,6 +32,12 @@ export interface LoginLimits {
   readonly watch: LimitWatch;
 }
 
+/** What a device is checked against besides its key. */
+export interface LoginRules extends LoginLimits {
+  /** Absent: no authority for certificates of devices is set. */
+  readonly certificates?: CertificateRule | undefined;
+}
+
 /**
  * Who connects (wire.md 2): the password is an API key, which names the owner; the user name is the UDID or the
  * owner id. A device that tries again many times a second is refused slowly, which costs a timer and no work.
@@ -40,10 +47,10 @@ export class Authentication implements Plugin {
   readonly #accounts: Accounts;
   readonly #registry: Registry;
   readonly #failures: RateLimiterMemory;
-  readonly #limits: LoginLimits;
+  readonly #limits: LoginRules;
   #waiting = 0;
 
-  constructor(accounts: Accounts, registry: Registry, limits: LoginLimits) {
+  constructor(accounts: Accounts, registry: Registry, limits: LoginRules) {
     this.#accounts = accounts;
     this.#registry = registry;
     this.#failures = new RateLimiterMemory({ points: limits.failuresPerMinute, duration: 60 });
@@ -61,19 +68,34 @@ export class Authentication implements Plugin {
     return word;
   }
 
-  async #judge({ username, password, willTopic }: Credentials): Promise<Identity | Refusal> {
-    const principal = await this.#accounts.verify(password);
-    if (!principal) return BAD_CREDENTIALS;
-    if (principal.scope !== 'device' && principal.scope !== 'owner') return NOT_FOR_MQTT;
+  async #judge(credentials: Credentials): Promise<Identity | Refusal> {
+    const { username, password, willTopic } = credentials;
+    const known = await this.#accounts.verify(password);
+    if (!known) return BAD_CREDENTIALS;
+    if (known.scope !== 'device' && known.scope !== 'owner') return NOT_FOR_MQTT;
+    if (!isUdid(username)) {
+      if (!isOwnerId(username) || username !== known.owner) return BAD_CREDENTIALS;
+      if (known.scope === 'owner') return { ...known, udid: undefined };
+    }
+    const principal = this.#shown(known, credentials);
+    if ('refused' in principal) return principal;
     if (isUdid(username)) return this.#device(principal, username);
-    if (!isOwnerId(username) || username !== principal.owner) return BAD_CREDENTIALS;
-    if (principal.scope === 'owner') return { ...principal, udid: undefined };
 
     const will = willTopic === undefined ? undefined : readTopic(willTopic);
     const told = will && 'udid' in will && will.owner === principal.owner ? will.udid : undefined;
     // A key that is bound says by itself which device this is.
     const udid = told ?? principal.device;
     return udid === undefined ? { ...principal, udid: undefined } : this.#device(principal, udid);
+  }
+
+  /** Who it is, once the certificate of the connection has been looked at. */
+  #shown(principal: Principal, { connection }: Credentials): Principal | Refusal {
+    try {
+      return boundBy(principal, this.#limits.certificates, connection);
+    } catch (error) {
+      if (error instanceof FirmwireError) return { refused: 5, reason: error.message };
+      throw error;
+    }
   }
 
   async #device(principal: Principal, udid: string): Promise<Identity | Refusal> {

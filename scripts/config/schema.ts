@@ -59,6 +59,8 @@ export const SettingsSchema = group({
   tls: group({
     cert: textOrNone(),
     key: textOrNone(),
+    clientCa: textOrNone(),
+    clients: oneOf('asked', ['asked', 'required']),
     minVersion: oneOf('TLSv1.2', ['TLSv1.2', 'TLSv1.3']),
     handshakeSeconds: span(10),
     maxFragmentBytes: whole(16_384, 512, 16_384),

@@ -17,6 +17,7 @@ import { packetLimits } from './packet-limits.js';
 import type { Running } from './running.js';
 import type { OpenStores } from './stores.js';
 import { systemClock } from './system-clock.js';
+import { certificateRule } from './tls/client-certificates.js';
 
 const SECOND = 1000;
 
@@ -89,6 +90,7 @@ export function appOf(
       }),
       requestMs,
       json: domain.json,
+      certificates: certificateRule(settings),
       log,
     },
     api: {

@@ -12,6 +12,7 @@ import { TopicRights } from '../../plugins/topic-rights.js';
 import type { Settings } from '../config/schema.js';
 import type { Domain } from './domain.js';
 import { systemClock } from './system-clock.js';
+import { certificateRule } from './tls/client-certificates.js';
 
 const MINUTE = 60_000;
 
@@ -26,6 +27,7 @@ export function pluginsOf(settings: Settings, domain: Domain, sessions: Sessions
       failuresPerMinute: settings.throttle.loginFailuresPerMinute,
       connects: new Rate(limits.connectsPerMinutePerDevice, MINUTE, systemClock),
       watch,
+      certificates: certificateRule(settings),
     }),
     clientLimits: new ClientLimits(
       {

@@ -26,7 +26,13 @@ describe('authentication', () => {
   afterEach(() => world.close());
 
   const login = (username: string, password: string, willTopic?: string): Promise<Identity | Refusal> => {
-    const credentials: Credentials = { clientId: '5CCF7F1A2B3C', username, password, willTopic };
+    const credentials: Credentials = {
+      clientId: '5CCF7F1A2B3C',
+      username,
+      password,
+      willTopic,
+      connection: {},
+    };
     return plugin.authenticate(credentials);
   };
   const isKnown = async (udid: string): Promise<string | undefined> =>
@@ -184,6 +190,46 @@ describe('authentication', () => {
       });
       expect(answered).to.equal(false);
       await late;
+    });
+  });
+
+  describe('with certificates of devices', () => {
+    /** What the certificate says, and whether there must be one. */
+    const shown = async (name: string | undefined, required: boolean): Promise<void> => {
+      await open();
+      const { accounts, registry } = world.domain;
+      const certificates = { required, nameOf: () => name };
+      plugin = new Authentication(accounts, registry, { ...loginLimits(world.clock), certificates });
+    };
+
+    it('a device is who its certificate says, whatever key of its owner it has', async () => {
+      await shown(UDID, false);
+      expect(await login(UDID, mine.deviceKey)).to.include({ udid: UDID });
+      expect(await login(mine.owner, mine.deviceKey)).to.include({ udid: UDID });
+      expect(await login(OTHER_UDID, mine.deviceKey)).to.include({ refused: 5 });
+      expect(await login(OTHER_UDID, mine.ownerKey)).to.include({ refused: 5 });
+      const wish = { alias: 'x', scope: 'device', device: OTHER_UDID } as const;
+      const { secret } = await world.domain.accounts.addKey(mine.owner, wish);
+      for (const udid of [UDID, OTHER_UDID]) expect(await login(udid, secret)).to.include({ refused: 5 });
+      expect(await isKnown(OTHER_UDID)).to.equal(undefined);
+    });
+
+    it('a certificate is worth nothing without a key', async () => {
+      await shown(UDID, false);
+      expect(await login(UDID, 'f'.repeat(64))).to.include({ refused: 4 });
+    });
+
+    it('where they are required, a device without one is refused, and an owner is not', async () => {
+      await shown(undefined, true);
+      for (const name of [UDID, mine.owner])
+        expect(await login(name, mine.deviceKey), name).to.include({ refused: 5 });
+      expect(await login(mine.owner, mine.ownerKey)).to.include({ scope: 'owner', udid: undefined });
+      expect(await isKnown(UDID)).to.equal(undefined);
+    });
+
+    it('where they are not, a device without one comes in with its key', async () => {
+      await shown(undefined, false);
+      expect(await login(UDID, mine.deviceKey)).to.include({ udid: UDID });
     });
   });
 

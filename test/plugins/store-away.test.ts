@@ -52,7 +52,7 @@ describe('plugins while the store is away', () => {
       plugin = new Authentication(accounts, registry, loginLimits(world.clock, FAILURES));
     });
     const login = (username: string, password: string) =>
-      plugin.authenticate({ clientId: 'c', username, password, willTopic: undefined });
+      plugin.authenticate({ clientId: 'c', username, password, willTopic: undefined, connection: {} });
 
     for (const reason of [away, emptied])
       it(`refuses with 3 while it is ${reason.code}, everybody alike, and lets them in when it is back`, async () => {

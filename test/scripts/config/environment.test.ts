@@ -31,6 +31,8 @@ const OTHER: Readonly<Record<string, [text: string, value: unknown]>> = {
   'http.requestSeconds': ['0.25', 0.25],
   'tls.cert': ['/etc/cert.pem', '/etc/cert.pem'],
   'tls.key': ['/etc/key.pem', '/etc/key.pem'],
+  'tls.clientCa': ['/etc/ca.pem', '/etc/ca.pem'],
+  'tls.clients': ['required', 'required'],
   'tls.minVersion': ['TLSv1.3', 'TLSv1.3'],
   'tls.handshakeSeconds': ['3', 3],
   'tls.maxFragmentBytes': ['512', 512],
