@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Span } from '../../core/coverage.js';
 import { FirmwireError } from '../../core/errors.js';
 import type { Firmware } from '../../core/firmware.js';
+import type { LimitWatch } from '../../core/limits.js';
 import type { BlobStore, Log, Telemetry } from '../../core/ports.js';
 import type { Delivery, Downloads, Found } from '../../core/services/downloads.js';
 import type { Relays } from '../relay/relays.js';
@@ -18,9 +19,23 @@ export interface TransmitterParts {
   readonly log: Log;
   /** A transfer that does not move for so many ms is cut. */
   readonly idleMs: number;
+  readonly limits: DownloadLimits;
   /** The attempts that gateways carry out. */
   readonly relays: Relays;
 }
+
+/** How many may download, and how slowly. */
+export interface DownloadLimits {
+  readonly isFull: () => boolean;
+  /** A download that is slower on the whole is cut, bytes per second; 0: none is. */
+  readonly bytesPerSecond: number;
+  /** How often that is looked at, ms. */
+  readonly everyMs: number;
+  readonly watch: LimitWatch;
+}
+
+/** When to come again while there are too many downloads, s. */
+const RETRY_SECONDS = 30;
 
 const FREE_SPACE = ['x-esp8266-free-space', 'x-esp32-free-space'] as const;
 
@@ -37,6 +52,12 @@ export class Transmitter {
    * @throws FirmwireError before any byte has left; after that a failure cuts the connection
    */
   async redeem(token: string, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const { isFull, watch } = this.#parts.limits;
+    if (isFull()) {
+      watch.reached('downloads');
+      reply.header('Retry-After', RETRY_SECONDS);
+      throw new FirmwireError('too_many_downloads');
+    }
     const found = await this.#parts.downloads.find(token, freeSpaceOf(request));
     const selection = select(request, reply, found.firmware);
     if (asksForTicket(request)) return this.#relay(found, selection, reply);
@@ -47,7 +68,8 @@ export class Transmitter {
     const { pieces, first } = await this.#open(request.id, delivery, selection.span);
     reply.hijack();
     response.writeHead(selection.partial ? 206 : 200, headersFor(found.firmware, selection));
-    const { telemetry, log } = this.#parts;
+    const { telemetry, log, limits } = this.#parts;
+    const { udid } = delivery;
     await handOver({
       response,
       attempt: delivery,
@@ -55,8 +77,9 @@ export class Transmitter {
       first,
       pieces,
       sent: (bytes) => telemetry.sent(bytes),
+      pace: { ...limits, tooSlow: () => limits.watch.reached('pace', { udid }) },
       log,
-      facts: { req: request.id, udid: delivery.udid, firmware: delivery.firmware.id },
+      facts: { req: request.id, udid, firmware: delivery.firmware.id },
     });
     return reply;
   }

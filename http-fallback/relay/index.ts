@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { FirmwireError } from '../../core/errors.js';
+import type { JsonBound } from '../../core/json-bound.js';
 import { boundBody } from '../bound-body.js';
 import { readObject, takeAnyBody } from '../device/body.js';
 import { answerFailure, type FailureParts } from '../device/failure.js';
@@ -10,6 +11,7 @@ export interface RelayRoutesParts extends BodyParts, FailureParts {
   readonly relays: Relays;
   /** A request must have arrived whole within so many ms. */
   readonly requestMs: number;
+  readonly json: JsonBound;
 }
 
 interface Attempt {
@@ -28,7 +30,7 @@ export const isRelay = ({ routeOptions }: FastifyRequest): boolean =>
 /** What a gateway says about an attempt it has a ticket for, below `/relay` (docs/gateway.md). */
 export async function relayRoutes(scope: FastifyInstance, parts: RelayRoutesParts): Promise<void> {
   const { relays } = parts;
-  takeAnyBody(scope);
+  takeAnyBody(scope, parts.json);
   boundBody(scope, parts.requestMs);
   scope.setErrorHandler((error, request, reply) => answerFailure(error, request, reply, parts));
   scope.get<Attempt>('/:attempt/body', { schema }, (request, reply) =>

@@ -1,7 +1,8 @@
 import type { Span } from '../../core/coverage.js';
 import type { Firmware } from '../../core/firmware.js';
 import type { Clock, Log } from '../../core/ports.js';
-import type { Attempt } from '../device/hand-over.js';
+import type { Attempt, Pace } from '../device/hand-over.js';
+import { watchPace } from '../device/pace.js';
 
 export interface RelayedParts {
   readonly delivery: Attempt;
@@ -9,10 +10,15 @@ export interface RelayedParts {
   readonly span: Span;
   readonly clock: Clock;
   readonly idleMs: number;
+  readonly pace: Pace;
   readonly log: Log;
   /** It is over; called once. */
   readonly ended: () => void;
 }
+
+/** A gateway tells of every tenth, when the piece that reaches it has left: so far the device may be ahead of what is known. */
+const TOLD_STEPS = 10;
+const TOLD_PIECE = 256 * 1024;
 
 /**
  * One attempt that a gateway carries out. The rules are those of a download without one: the token is complete before
@@ -25,13 +31,25 @@ export class Relayed {
   #granted = false;
   #over = false;
   #cancel: () => void = () => {};
+  readonly #stopWatching: () => void;
   /** What is asked is done one after the other: the end waits for the answer about the last piece. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(parts: RelayedParts) {
     this.#parts = parts;
-    this.#sent = parts.span[0];
+    const { span, pace } = parts;
+    this.#sent = span[0];
     this.moved();
+    const behind = (span[1] - span[0]) / TOLD_STEPS + TOLD_PIECE;
+    this.#stopWatching = watchPace(
+      pace.bytesPerSecond,
+      pace.everyMs,
+      () => this.#sent - span[0] + behind,
+      () => {
+        pace.tooSlow();
+        this.cut();
+      },
+    );
   }
 
   get firmware(): Firmware {
@@ -122,6 +140,7 @@ export class Relayed {
   #stop(): void {
     this.#over = true;
     this.#cancel();
+    this.#stopWatching();
     this.#parts.ended();
     for (const stop of this.#streams) stop();
     this.#streams.clear();

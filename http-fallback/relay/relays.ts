@@ -1,23 +1,31 @@
 import { FirmwireError } from '../../core/errors.js';
+import type { LimitWatch } from '../../core/limits.js';
 import type { Clock, Log } from '../../core/ports.js';
 import type { Delivery } from '../../core/services/downloads.js';
 import { newToken } from '../../core/token.js';
-import type { Attempt } from '../device/hand-over.js';
+import type { Attempt, Pace } from '../device/hand-over.js';
 import type { Selection } from '../device/range.js';
 import { Relayed } from './relayed.js';
 import type { Ticket } from './ticket.js';
+
+/** How slow they may be. */
+export interface RelayLimits extends Omit<Pace, 'tooSlow'> {
+  readonly watch: LimitWatch;
+}
 
 /** The attempts that gateways are carrying out, by names that only they know. */
 export class Relays {
   readonly #clock: Clock;
   readonly #idleMs: number;
+  readonly #limits: RelayLimits;
   readonly #log: Log;
   readonly #open = new Map<string, Relayed>();
 
   /** @param idleMs an attempt that does not move for so long ends */
-  constructor(clock: Clock, idleMs: number, log: Log) {
+  constructor(clock: Clock, idleMs: number, limits: RelayLimits, log: Log) {
     this.#clock = clock;
     this.#idleMs = idleMs;
+    this.#limits = limits;
     this.#log = log;
   }
 
@@ -27,7 +35,7 @@ export class Relays {
    * @param headers what the device is to get
    */
   async begin(
-    begin: (abort: () => void) => Promise<Pick<Delivery, keyof Attempt | 'firmware'>>,
+    begin: (abort: () => void) => Promise<Pick<Delivery, keyof Attempt | 'firmware' | 'udid'>>,
     { span, partial }: Selection,
     headers: Ticket['headers'],
   ): Promise<Ticket> {
@@ -45,6 +53,7 @@ export class Relays {
       span,
       clock: this.#clock,
       idleMs: this.#idleMs,
+      pace: { ...this.#limits, tooSlow: () => this.#limits.watch.reached('pace', { udid: delivery.udid }) },
       log: this.#log,
       ended: () => this.#open.delete(attempt),
     });

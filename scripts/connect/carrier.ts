@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { FirmwireError } from '../../core/errors.js';
 import type { Log } from '../../core/ports.js';
 import { RELAY_HEADER, readTicket, TICKET_TYPE } from '../../http-fallback/relay/ticket.js';
 import { readBody, refuse } from './answers.js';
@@ -40,7 +41,7 @@ export class Carrier {
       else offline.answer(request, body, response);
     } catch (err) {
       log.debug({ err }, 'an answer could not be passed on');
-      refuse(response, 'uplink_down');
+      refuse(response, err instanceof FirmwireError ? err.code : 'uplink_down');
     } finally {
       uplink.give(channel, clean);
     }
@@ -61,7 +62,9 @@ export class Carrier {
       link.up();
       return answer;
     } catch (error) {
-      link.down(error);
+      // Something in it that Node sends to nobody.
+      if (error instanceof TypeError) throw new FirmwireError('url_invalid');
+      link.doubt();
       return undefined;
     }
   }

@@ -8,10 +8,12 @@ import { refuse } from './answers.js';
 import type { Bodies } from './bodies.js';
 import type { Channel } from './channel.js';
 import { endToEnd } from './headers.js';
+import type { Limits } from './limits.js';
 import { RemoteAttempt } from './remote-attempt.js';
 
 export interface DeliveringParts {
   readonly bodies: Bodies;
+  readonly limits: Pick<Limits, 'bytesPerSecond' | 'paceMs'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -26,7 +28,8 @@ export class Delivering {
 
   /** Ends when the device has its body, or is gone. @returns true if the channel can be used again */
   async deliver(ticket: Ticket, channel: Channel, response: ServerResponse): Promise<boolean> {
-    const { clock, log } = this.#parts;
+    const { clock, log, limits } = this.#parts;
+    const { bytesPerSecond, paceMs } = limits;
     const cut = (): void => void response.destroy(new ConnectionLost());
     const attempt = new RemoteAttempt({ ticket, channel, clock, log, cut });
     const opened = await this.#open(ticket, attempt, response, cut);
@@ -40,6 +43,7 @@ export class Delivering {
       span: ticket.span,
       ...opened,
       sent: () => {},
+      pace: { bytesPerSecond, everyMs: paceMs, tooSlow: () => log.debug({}, 'a download was too slow') },
       log,
       facts: { sha256: ticket.sha256 },
     });

@@ -73,7 +73,7 @@ export async function startGateway(options: GatewayOptions, clock: Clock, log: L
     await Promise.all([http.look(), mqtt.look()]);
 
     const offline = new Offline(seen, clock);
-    const delivering = new Delivering({ bodies, clock, log });
+    const delivering = new Delivering({ bodies, limits, clock, log });
     const carrier = new Carrier({ uplink, link: http, delivering, offline, limits, log });
     const httpSide = new HttpPort(carrier, http, limits, log);
     undo.push(() => httpSide.close());

@@ -32,6 +32,9 @@ export interface Limits {
   readonly flyingBytes: number;
   /** How many devices are remembered, the latest ones. */
   readonly devices: number;
+  /** A download that is slower on the whole is cut, bytes per second, and how often that is looked at. */
+  readonly bytesPerSecond: number;
+  readonly paceMs: number;
   /** What was learnt of devices is written down after so long. */
   readonly saveMs: number;
   /** Requests under way may end within this time when the gateway is told to end. */
@@ -53,6 +56,8 @@ export const LIMITS: Limits = {
   sharedBytes: 32 * MIB,
   flyingBytes: 96 * MIB,
   devices: 10_000,
+  bytesPerSecond: 128,
+  paceMs: 15 * SECOND,
   saveMs: SECOND,
   drainMs: 20 * SECOND,
 };

@@ -19,6 +19,7 @@ export class Link {
   #lost: unknown;
   #isUp = true;
   #closed = false;
+  #looking: Promise<void> | undefined;
   #cancel = (): void => {};
 
   constructor(parts: LinkParts) {
@@ -35,13 +36,16 @@ export class Link {
   }
 
   /** Looks whether the server can be reached. Never rejects. */
-  async look(): Promise<void> {
-    try {
-      await this.#parts.check();
-      this.up();
-    } catch (error) {
-      this.down(error);
-    }
+  look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  /** A request has failed, perhaps by its own fault: nobody else is to suffer for that before it has been looked at. */
+  doubt(): void {
+    if (this.#isUp && !this.#closed) void this.look();
   }
 
   /** It has just carried something. */
@@ -56,20 +60,27 @@ export class Link {
   down(error: unknown): void {
     if (this.#closed) return;
     this.#lost = error;
-    // One request may have failed by itself: whether all would is looked at without delay.
-    const wait = this.#isUp ? 0 : this.#parts.retryMs;
     if (this.#isUp) {
       this.#isUp = false;
       const { log, name } = this.#parts;
       log.warn({ link: name, reason: reasonOf(error) }, 'the server cannot be reached');
     }
     this.#cancel();
-    this.#cancel = this.#parts.clock.after(wait, () => void this.look());
+    this.#cancel = this.#parts.clock.after(this.#parts.retryMs, () => void this.look());
   }
 
   close(): void {
     this.#closed = true;
     this.#cancel();
+  }
+
+  async #look(): Promise<void> {
+    try {
+      await this.#parts.check();
+      this.up();
+    } catch (error) {
+      this.down(error);
+    }
   }
 }
 

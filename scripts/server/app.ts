@@ -10,6 +10,7 @@ import { Transmitter } from '../../http-fallback/device/transmitter.js';
 import { Relays } from '../../http-fallback/relay/relays.js';
 import { Throttle } from '../../http-fallback/throttle.js';
 import type { Settings } from '../config/schema.js';
+import type { ConnectGate } from './connect-gate.js';
 import type { Domain } from './domain.js';
 import type { Metrics } from './metrics.js';
 import type { Nodes } from './nodes.js';
@@ -17,8 +18,12 @@ import { packetLimits } from './packet-limits.js';
 import type { Running } from './running.js';
 import type { OpenStores } from './stores.js';
 import { systemClock } from './system-clock.js';
+import { certificateRule } from './tls/client-certificates.js';
 
 const SECOND = 1000;
+
+/** How often the pace of a download is looked at. */
+const PACE_MS = 15 * SECOND;
 
 /** The owner's page as Vite has built it, beside the compiled server. */
 const PAGE = fileURLToPath(new URL('../../rtm/page', import.meta.url));
@@ -36,12 +41,13 @@ export interface AppWorld {
   readonly server: Running;
   /** False where a client at this address has to use TLS. */
   readonly mayBePlain: (address: string | undefined) => boolean;
+  readonly gate: ConnectGate;
 }
 
 /** Builds the HTTP side; it listens to nothing yet. */
 export function appOf(
   settings: Settings,
-  { domain, nodes, stores, blobs, broker, sessions, metrics, log, server, mayBePlain }: AppWorld,
+  { domain, nodes, stores, blobs, broker, sessions, metrics, log, server, mayBePlain, gate }: AppWorld,
 ): Promise<FastifyInstance> {
   const {
     accounts,
@@ -60,7 +66,13 @@ export function appOf(
   const { http, throttle } = settings;
   const requestMs = http.requestSeconds * SECOND;
   const idleMs = settings.downloads.idleSeconds * SECOND;
-  const relays = new Relays(systemClock, idleMs, log);
+  const limits = {
+    isFull: () => domain.transfers.count >= settings.limits.downloads,
+    bytesPerSecond: settings.limits.downloadBytesPerSecond,
+    everyMs: PACE_MS,
+    watch: domain.watch,
+  };
+  const relays = new Relays(systemClock, idleMs, limits, log);
   const refusing = {
     throttle: new Throttle({
       subjectFailures: throttle.subjectFailuresPerMinute,
@@ -75,11 +87,21 @@ export function appOf(
       records,
       desk,
       clock: systemClock,
-      transmitter: new Transmitter({ downloads, blobs, telemetry: metrics, log, idleMs, relays }),
+      transmitter: new Transmitter({
+        downloads,
+        blobs,
+        telemetry: metrics,
+        log,
+        idleMs,
+        relays,
+        limits,
+      }),
       requestMs,
+      json: domain.json,
+      certificates: certificateRule(settings),
       ...refusing,
     },
-    relay: { relays, blobs, telemetry: metrics, requestMs, ...refusing },
+    relay: { relays, blobs, telemetry: metrics, requestMs, json: domain.json, ...refusing },
     api: {
       accounts,
       devices: stores.devices,
@@ -98,10 +120,12 @@ export function appOf(
         nodes.peers.tell({ kind: 'cut-device', udid });
       },
       requestMs,
+      json: domain.json,
       log,
     },
     webSocket: {
-      accept: (conn) => accept(broker, conn, packetLimits(settings), log),
+      mayConnect: (address) => gate.admits(address),
+      accept: (conn) => accept(broker, conn, packetLimits(settings, domain.watch), log),
       allowedOrigins: http.allowedOrigins,
       maxPacketBytes: settings.mqtt.maxPacketBytes,
     },

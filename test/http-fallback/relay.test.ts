@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import type { LightMyRequestResponse } from 'fastify';
+import { UNWATCHED } from '../../core/limits.js';
 import { Relays } from '../../http-fallback/relay/relays.js';
 import { readTicket, TICKET_TYPE, type Ticket } from '../../http-fallback/relay/ticket.js';
 import { aFirmware, UDID } from '../support/builders.js';
@@ -210,12 +211,18 @@ describe('what a gateway does with a token (docs/gateway.md)', () => {
 
   it('loses, too, when it is cut in the moment in which it begins', async () => {
     const ended: unknown[] = [];
-    const relays = new Relays(clock, IDLE_MS, new CollectingLog());
+    const relays = new Relays(
+      clock,
+      IDLE_MS,
+      { bytesPerSecond: 0, everyMs: 1, watch: UNWATCHED },
+      new CollectingLog(),
+    );
     const ticket = await relays.begin(
       async (abort) => {
         abort();
         return {
           firmware: aFirmware(),
+          udid: UDID,
           progress: () => undefined,
           beforeLastPiece: async () => true,
           end: async (...how: unknown[]) => void ended.push(how),
@@ -228,6 +235,25 @@ describe('what a gateway does with a token (docs/gateway.md)', () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(ended).to.deep.equal([[[0, 0], false, false]]);
     expect([relays.count, clock.pending]).to.deep.equal([0, 0]);
+  });
+
+  it('loses when it is slower than a download may be', async () => {
+    await end();
+    await start({ paceMs: 20, settings: { limits: { downloadBytesPerSecond: 1_000_000_000 } } });
+    const ticket = await ticketFor();
+    await http.domain.transfers.idle();
+    expect(await say(ticket, 'last')).to.equal(OVER);
+    expect(ended()).to.deep.equal(['download broken']);
+  });
+
+  it('finds no room where there are as many downloads as there may be', async () => {
+    await end();
+    await start({ settings: { limits: { downloads: 1 } } });
+    await ticketFor();
+    const answer = await redeem();
+    expect(`${answer.statusCode} ${answer.body}`).to.equal(
+      '503 {"success":false,"response":"too_many_downloads"}',
+    );
   });
 
   it('tells the owner how far it is', async () => {

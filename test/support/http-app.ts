@@ -31,6 +31,8 @@ export interface HttpAppOptions {
   readonly idleMs?: number;
   /** Ends the attempts of gateways that do not move. */
   readonly relayClock?: Clock;
+  /** How often the pace of a download is looked at. */
+  readonly paceMs?: number;
   readonly wrapTokens?: (tokens: TokenStore) => TokenStore;
   readonly wrapBlobs?: (blobs: BlobStore) => BlobStore;
   /** Where the owner's page lies; without it there is none. */
@@ -46,6 +48,8 @@ export interface HttpApp {
   /** What `Clock.now` says; to be moved at will. */
   readonly clock: Clock & { time: number };
   state: 'starting' | 'open' | 'draining';
+  /** False: there are too many new connections. */
+  mayConnect: boolean;
   /** What `/ready` says; undefined: what follows from `state`. */
   readiness: 'ready' | NotReady | undefined;
   readonly telemetry: CountingTelemetry;
@@ -115,7 +119,13 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
   const { downloads } = domain;
   const idleMs = options.idleMs ?? settings.downloads.idleSeconds * SECOND;
   const requestMs = options.requestMs ?? settings.http.requestSeconds * SECOND;
-  const relays = new Relays(options.relayClock ?? clock, idleMs, log);
+  const limits = {
+    isFull: () => domain.transfers.count >= settings.limits.downloads,
+    bytesPerSecond: settings.limits.downloadBytesPerSecond,
+    everyMs: options.paceMs ?? 15 * SECOND,
+    watch: domain.watch,
+  };
+  const relays = new Relays(options.relayClock ?? clock, idleMs, limits, log);
   const throttle = new Throttle({
     subjectFailures: settings.throttle.subjectFailuresPerMinute,
     addressFailures: settings.throttle.addressFailuresPerMinute,
@@ -126,10 +136,10 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
       requestMs,
       clock,
       log,
-      transmitter: new Transmitter({ downloads, blobs, telemetry, log, idleMs, relays }),
+      transmitter: new Transmitter({ downloads, blobs, telemetry, log, idleMs, relays, limits }),
       throttle,
     },
-    relay: { relays, blobs, telemetry, requestMs, throttle, log },
+    relay: { relays, blobs, telemetry, requestMs, json: domain.json, throttle, log },
     api: {
       ...domain,
       requestMs,
@@ -140,6 +150,7 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
     },
     webSocket: {
       accept: (stream) => streams.push(stream),
+      mayConnect: () => running.mayConnect,
       allowedOrigins: settings.http.allowedOrigins,
       maxPacketBytes: settings.mqtt.maxPacketBytes,
     },
@@ -167,6 +178,7 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
     credentials: await domain.accounts.createOwner('owner'),
     clock,
     state: 'open',
+    mayConnect: true,
     readiness: undefined,
     telemetry,
     answered: [],

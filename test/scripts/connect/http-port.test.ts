@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import { expect } from 'chai';
+import { TICKET_TYPE } from '../../../http-fallback/relay/ticket.js';
 import { type TestAuthority, testAuthority } from '../../support/certificates.js';
 import { gate } from '../../support/gate.js';
 import { exchange, RawClient, rawGet, rawPost, readAnswer } from '../../support/raw-tcp.js';
@@ -124,6 +126,52 @@ describe('the HTTP port of a gateway', () => {
       const got = await exchange(gateway.httpPort, rawGet(FIRMWARE));
       expect(`${got.status} ${got.body}`).to.equal('503 {"success":false,"response":"uplink_down"}');
     }
+  });
+
+  it('lets nobody suffer for a request that the server does not like, or that cannot be sent at all', async () => {
+    await start();
+    upstream.answer = (response, { body }) => {
+      if (body === 'bad') response.destroy();
+      else response.end('ok');
+    };
+    const bad = await exchange(gateway.httpPort, rawPost('/device/register', 'bad', {}));
+    expect(`${bad.status} ${bad.body}`).to.equal('503 {"success":false,"response":"uplink_down"}');
+    const odd = Buffer.from(rawGet('/device/firmware?ott=\u010d'));
+    const answer = await exchange(gateway.httpPort, odd);
+    expect(answer.status).to.be.oneOf([200, 400]);
+    for (let n = 0; n < 3; n++) {
+      const good = await exchange(gateway.httpPort, rawGet(FIRMWARE));
+      expect(good.status).to.equal(200);
+    }
+    const lost = gateway.log.lines.filter(({ facts }) => facts['link'] === 'http');
+    expect(lost).to.deep.equal([]);
+  });
+
+  it('cuts a download that is too slow, and says so to the server', async () => {
+    await start({ bytesPerSecond: 1_000_000_000, paceMs: 20 });
+    const body = Buffer.alloc(12_000_000, 1);
+    const ticket = {
+      attempt: 'a'.repeat(43),
+      status: 200,
+      headers: { 'Content-Length': body.length },
+      sha256: createHash('sha256').update(body).digest('hex'),
+      size: body.length,
+      span: [0, body.length],
+      idleMs: 60_000,
+    };
+    upstream.answer = (response, { url }) => {
+      if (url.endsWith('/body')) response.end(body);
+      else if (url.startsWith('/relay/')) response.writeHead(204).end();
+      else response.writeHead(200, { 'Content-Type': TICKET_TYPE }).end(JSON.stringify(ticket));
+    };
+    const client = await RawClient.connect(gateway.httpPort);
+    client.send(rawGet(FIRMWARE));
+    await client.received(1);
+    client.socket.pause();
+    while (!asked().some(({ url }) => url.endsWith('/end')))
+      await new Promise((resolve) => setImmediate(resolve));
+    expect(JSON.parse(asked().at(-1)?.body ?? '')).to.include({ whole: false });
+    client.reset();
   });
 
   it('does not let a device wait for a server that says nothing', async () => {

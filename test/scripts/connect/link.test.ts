@@ -64,14 +64,28 @@ describe('the link of a gateway to its server', () => {
     ]);
   });
 
-  it('looks at once whether it was one request alone that failed, and then every so often', async () => {
+  it('looks every so often while it is lost', async () => {
     isThere = false;
     link.down(refused());
-    await pass(0);
-    expect(looks).to.equal(1);
     await pass(RETRY_MS - 1);
-    expect(looks).to.equal(1);
-    await pass(1);
+    expect(looks).to.equal(0);
+    for (let n = 1; n <= 3; n++) {
+      await pass(n === 1 ? 1 : RETRY_MS);
+      expect(looks).to.equal(n);
+    }
+  });
+
+  it('in doubt is looked at once, and said to be lost only if it is', async () => {
+    for (let n = 0; n < 5; n++) link.doubt();
+    await setImmediate();
+    expect([looks, link.isUp, said(), clock.pending]).to.deep.equal([1, true, [], 0]);
+    isThere = false;
+    for (let n = 0; n < 5; n++) link.doubt();
+    await setImmediate();
+    expect([looks, link.isUp, said()]).to.deep.equal([2, false, ['warn the server cannot be reached']]);
+    // It is looked for by itself now.
+    link.doubt();
+    await setImmediate();
     expect(looks).to.equal(2);
   });
 
