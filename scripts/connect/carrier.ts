@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { FirmwireError } from '../../core/errors.js';
 import type { Log } from '../../core/ports.js';
 import { RELAY_HEADER, readTicket, TICKET_TYPE } from '../../http-fallback/relay/ticket.js';
 import { readBody, refuse } from './answers.js';
@@ -41,7 +40,7 @@ export class Carrier {
       else offline.answer(request, body, response);
     } catch (err) {
       log.debug({ err }, 'an answer could not be passed on');
-      refuse(response, err instanceof FirmwireError ? err.code : 'uplink_down');
+      refuse(response, 'uplink_down');
     } finally {
       uplink.give(channel, clean);
     }
@@ -49,7 +48,7 @@ export class Carrier {
 
   /** @returns undefined if the server cannot be reached */
   async #ask(channel: Channel, request: IncomingMessage, body: Buffer): Promise<IncomingMessage | undefined> {
-    const { link } = this.#parts;
+    const { link, log } = this.#parts;
     const headers = [
       ...endToEnd(request.rawHeaders, 'host', 'content-length', RELAY_HEADER),
       RELAY_HEADER,
@@ -61,9 +60,8 @@ export class Carrier {
       const answer = await channel.ask({ method, path: url, headers, body: hasBody ? body : undefined });
       link.up();
       return answer;
-    } catch (error) {
-      // Something in it that Node sends to nobody.
-      if (error instanceof TypeError) throw new FirmwireError('url_invalid');
+    } catch (err) {
+      log.debug({ err }, 'the server has not answered');
       link.doubt();
       return undefined;
     }

@@ -281,6 +281,7 @@ describe('firmwire connect, between real devices and a real server', () => {
       await https.stop();
       expect(isWhole(await running.answer)).to.equal(false);
       expect((await only.device.download(only.url)).status).to.equal(503);
+      await gateway.said('the server cannot be reached');
       https = await TcpProxy.start(server.httpsPort, https.port);
       await gateway.said('the server can be reached again');
       expect((await only.device.download(only.url)).body.equals(image)).to.equal(true);
@@ -379,6 +380,7 @@ describe('firmwire connect, between real devices and a real server', () => {
         );
         expect((await device.register()).status).to.equal(503);
       }
+      for (const link of ['http', 'mqtt']) await gateway.said(`"link":"${link}","reason":`);
       await restore();
       await gateway.said('"link":"mqtt","msg":"the server can be reached again"');
       await gateway.said('"link":"http","msg":"the server can be reached again"');

@@ -128,7 +128,7 @@ describe('the HTTP port of a gateway', () => {
     }
   });
 
-  it('lets nobody suffer for a request that the server does not like, or that cannot be sent at all', async () => {
+  it('lets nobody suffer for a request that the server does not like', async () => {
     await start();
     upstream.answer = (response, { body }) => {
       if (body === 'bad') response.destroy();
@@ -137,8 +137,7 @@ describe('the HTTP port of a gateway', () => {
     const bad = await exchange(gateway.httpPort, rawPost('/device/register', 'bad', {}));
     expect(`${bad.status} ${bad.body}`).to.equal('503 {"success":false,"response":"uplink_down"}');
     const odd = Buffer.from(rawGet('/device/firmware?ott=\u010d'));
-    const answer = await exchange(gateway.httpPort, odd);
-    expect(answer.status).to.be.oneOf([200, 400]);
+    expect((await exchange(gateway.httpPort, odd)).status).to.equal(400);
     for (let n = 0; n < 3; n++) {
       const good = await exchange(gateway.httpPort, rawGet(FIRMWARE));
       expect(good.status).to.equal(200);
