@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { assertNoSecrets, watchForSecrets } from './secrets.js';
 import { type Ended, newDataFolder, PROGRAM } from './server-process.js';
 
 /** Several may start at once on a machine that is busy. */
@@ -97,9 +98,14 @@ export class GatewayProcess {
     await this.exited;
   }
 
-  /** Ends it, however it is, and removes its folder. */
+  /** Ends it, however it is, and removes its folder. @throws Error if a secret has turned up */
   async dispose(): Promise<void> {
     await this.kill();
+    watchForSecrets('the output of the gateway', this.out);
+    watchForSecrets('the log of the gateway', this.err);
+    const known = await readFile(join(this.folder, 'gateway', 'devices.json'), 'utf8').catch(() => '');
+    watchForSecrets('what the gateway knows of devices', known);
+    assertNoSecrets();
     await rm(this.folder, { recursive: true, force: true });
   }
 }
