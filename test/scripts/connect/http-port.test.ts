@@ -215,6 +215,8 @@ describe('the HTTP port of a gateway', () => {
     expect(await health()).to.equal('{"status":"ok","uplink":"up"}');
     await upstream.stop();
     await exchange(gateway.httpPort, rawGet(FIRMWARE));
+    const isLost = () => gateway.log.lines.some(({ facts }) => facts['link'] === 'http');
+    while (!isLost()) await new Promise((resolve) => setImmediate(resolve));
     expect(await health()).to.equal('{"status":"ok","uplink":"down"}');
     upstream = await TlsUpstream.start(await authority.server('localhost'));
   });
