@@ -35,6 +35,9 @@ export const aDevice = (change: Partial<Device> = {}): Device => ({
   lastSeen: NOW - MINUTE,
   declined: [],
   update: undefined,
+  grant: undefined,
+  rhythm: undefined,
+  quarantine: undefined,
   ...change,
 });
 
