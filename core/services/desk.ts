@@ -1,5 +1,12 @@
 import { sameGround } from '../arrival.js';
-import { candidatesFor, type Decision, decideUpdate, type Nothing, type OfferPolicy } from '../decide.js';
+import {
+  candidatesFor,
+  type Decision,
+  decideUpdate,
+  isReleasedTo,
+  type Nothing,
+  type OfferPolicy,
+} from '../decide.js';
 import type { Device } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import type { Firmware } from '../firmware.js';
@@ -92,7 +99,7 @@ export class Desk {
       const device = await this.#parts.records.settled(udid);
       if (!device) throw new FirmwireError('no_such_device');
       const all = await this.#parts.catalog.list(device.owner);
-      const [newest] = candidatesFor(device, all).filter(({ rollout }) => rollout !== 'none');
+      const [newest] = candidatesFor(device, all).filter((firmware) => isReleasedTo(device, firmware));
       const decision = await this.#decide(device);
       const issue = async (firmware: Firmware, consent: Consent): Promise<Offer> => {
         if (!this.#parts.issuer.mayIssue(udid)) throw new FirmwireError('throttled');
@@ -198,7 +205,7 @@ export class Desk {
     const closed = await this.#parts.records.change(udid, (known) => {
       const { update } = known;
       if (!update || !holds(known)) return known;
-      if (isSpent) return { ...known, update: gaveUp(update, update.error ?? stillOld(known), now) };
+      if (isSpent) return givenUp(known, gaveUp(update, update.error ?? stillOld(known), now), now);
       return { ...known, update: update.token === undefined ? undefined : withdrawn(update, now) };
     });
     return closed ?? device;
@@ -208,6 +215,14 @@ export class Desk {
   #isOpen({ state }: Update, udid: string): boolean {
     return OPEN.has(state) || (state === 'downloading' && !this.#parts.transfers.isActive(udid));
   }
+}
+
+/** A device that has failed in a rollout is set aside: it would be the first to try whatever comes next. */
+function givenUp(device: Device, update: Update, now: number): Device {
+  const failed = { ...device, update };
+  if (device.grant?.firmware !== update.firmware) return failed;
+  const reason = `it failed to install ${update.version} ${update.attempts} times`;
+  return { ...failed, quarantine: device.quarantine ?? { at: now, firmware: update.firmware, reason } };
 }
 
 const stillOld = ({ version, update }: Device): string =>
@@ -222,6 +237,8 @@ const KEEPS_OPEN: ReadonlySet<string> = new Set([
   'retry_pause',
   'attempts_used_up',
   'unverified',
+  'window_closed',
+  'rollout_paused',
 ]);
 
 interface Parts {

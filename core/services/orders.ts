@@ -55,6 +55,7 @@ export class Orders {
         return {
           ...chosen,
           freeSpace: undefined,
+          quarantine: undefined,
           update:
             isOut && known.update
               ? orderedAgain(known.update, forced)

@@ -168,6 +168,7 @@ export class Publisher {
       id: randomUUID(),
       owner,
       ...fields,
+      staging: undefined,
       chip,
       size: body.size,
       sha256: body.sha256,

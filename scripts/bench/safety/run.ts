@@ -141,6 +141,7 @@ const FIRMWARE: Firmware = {
   envHash: undefined,
   notes: undefined,
   rollout: 'none',
+  staging: undefined,
   chip: undefined,
   size: 500_000,
   sha256: '0'.repeat(64),
