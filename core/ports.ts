@@ -310,6 +310,7 @@ export interface Stores {
   readonly firmware: FirmwareStore;
   readonly tokens: TokenStore;
   readonly history: HistoryStore;
+  readonly rollouts: RolloutStore;
   readonly archive: StoreArchive;
   close(): Promise<void>;
 }

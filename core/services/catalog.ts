@@ -2,6 +2,9 @@ import type { Firmware } from '../firmware.js';
 import type { Peers } from '../nodes/peers.js';
 import type { FirmwareStore } from '../ports.js';
 
+/** The key of the lock under which bytes and the records that point to them change together. */
+export const BLOBS = 'blobs';
+
 /**
  * The firmware of each owner. A decision needs the whole list of an owner and is made at every check-in,
  * so lists are kept until this process changes them, or another node says that it has.

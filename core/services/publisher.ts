@@ -6,11 +6,13 @@ import { type Firmware, type FirmwareFile, mismatch, type Release, sameTarget } 
 import { IMAGE_HEAD_BYTES, inspectImage } from '../image.js';
 import { type Platform, readPlatform, takesFiles } from '../platform.js';
 import type { BlobStore, Clock, DeviceStore, Lock, StagedBlob } from '../ports.js';
+import type { Rollout } from '../rollouts/rollout.js';
 import { sameVersion } from '../version.js';
 import type { Announced, Announcer } from './announcer.js';
-import type { Catalog } from './catalog.js';
+import { BLOBS, type Catalog } from './catalog.js';
 import type { Orders } from './orders.js';
 import type { OwnerFeed } from './owner-feed.js';
+import type { Rollouts } from './rollouts.js';
 
 /** What an owner says about the firmware that is being published. */
 export interface PublishFields {
@@ -20,7 +22,8 @@ export interface PublishFields {
   readonly notes: string | undefined;
   readonly envHash: string | undefined;
   readonly tags: readonly string[];
-  readonly rollout: Release;
+  /** Undefined: to a few devices at once, to many in stages. */
+  readonly rollout: Release | undefined;
 }
 
 /** One file that has arrived and waits. */
@@ -33,10 +36,9 @@ export interface Published extends Announced {
   readonly firmware: Firmware;
   /** False if exactly this had been published before. */
   readonly created: boolean;
+  /** What was started because it is for many devices. */
+  readonly rollout: Rollout | undefined;
 }
-
-/** The key under which bytes and the records that point to them change together. */
-const BLOBS = 'blobs';
 
 /** Publishes and withdraws firmware. */
 export class Publisher {
@@ -61,20 +63,33 @@ export class Publisher {
   /**
    * Publishes firmware and tells every device it concerns. Resolves once bytes and record are on stable storage and
    * everybody who is connected has been told. The files are used up, whatever comes of it.
+   * @param who the id of the key that publishes
    * @throws FirmwireError `image_refused`, `version_exists`, `field_invalid`
    */
-  async publish(owner: string, fields: PublishFields, files: readonly ArrivedFile[]): Promise<Published> {
+  async publish(
+    owner: string,
+    fields: PublishFields,
+    files: readonly ArrivedFile[],
+    who: string,
+  ): Promise<Published> {
     const staged: StagedBlob[] = files.map(({ blob }) => blob);
     try {
       const platform = await this.#platformOf(owner, fields);
       const body = await this.#bodyOf(platform, files, staged);
-      const firmware = this.#describe(owner, fields, platform, body, files);
-      const { stored, created } = await this.#store(firmware, body);
+      const described = this.#describe(owner, fields, platform, body, files);
+      const { rollouts } = this.#parts;
+      const isStaged = fields.rollout === undefined && (await rollouts.isForMany(described));
+      const firmware: Firmware = isStaged ? { ...described, rollout: 'none' } : described;
+      const { stored, created } = await this.#store(firmware, body, fields.rollout !== undefined);
+      const rollout =
+        isStaged && created ? await rollouts.create(owner, { firmware: stored.id }, who) : undefined;
+      if (rollout) void rollouts.tick();
+      if (stored.rollout !== 'none') await rollouts.releasedToAll(stored, who);
       const released = stored.rollout !== 'none';
       if (released) this.#parts.feed.firmwareEvent(stored, 'published');
       const announced = released ? await this.#parts.announcer.announce(stored) : { offered: 0, asked: 0 };
       await this.#review(stored);
-      return { firmware: stored, created, ...announced };
+      return { firmware: stored, created, rollout, ...announced };
     } finally {
       await Promise.all(staged.map((blob) => blob.discard()));
     }
@@ -93,6 +108,7 @@ export class Publisher {
       feed.firmwareRemoved(firmware);
       if (!(await catalog.isUsed(firmware.sha256))) await blobs.remove(firmware.sha256);
     });
+    await this.#parts.rollouts.firmwareGone(owner, id);
     feed.firmwareEvent(firmware, 'withdrawn');
     await announcer.each(
       owner,
@@ -168,6 +184,7 @@ export class Publisher {
       id: randomUUID(),
       owner,
       ...fields,
+      rollout: fields.rollout ?? 'all-at-once',
       staging: undefined,
       chip,
       size: body.size,
@@ -179,8 +196,15 @@ export class Publisher {
     };
   }
 
-  /** Keeps bytes and record, unless exactly this is there already. */
-  #store(firmware: Firmware, body: StagedBlob): Promise<{ stored: Firmware; created: boolean }> {
+  /**
+   * Keeps bytes and record, unless exactly this is there already.
+   * @param isSaid whom it is for was said, and counts for what is there, too
+   */
+  #store(
+    firmware: Firmware,
+    body: StagedBlob,
+    isSaid: boolean,
+  ): Promise<{ stored: Firmware; created: boolean }> {
     const { catalog, feed, lock } = this.#parts;
     return lock.acquire(BLOBS, async () => {
       // Another node may have published just now.
@@ -190,7 +214,7 @@ export class Publisher {
       );
       if (known && known.sha256 !== firmware.sha256) throw new FirmwireError('version_exists');
       await body.keep();
-      const stored = known ? { ...known, rollout: firmware.rollout } : firmware;
+      const stored = known ? { ...known, rollout: isSaid ? firmware.rollout : known.rollout } : firmware;
       await catalog.put(stored);
       // Here, where no withdrawal can come in between: the last word on a topic holds.
       feed.firmwareStored(stored);
@@ -204,6 +228,7 @@ interface Parts {
   readonly blobs: BlobStore;
   readonly devices: DeviceStore;
   readonly orders: Orders;
+  readonly rollouts: Rollouts;
   readonly announcer: Announcer;
   readonly feed: OwnerFeed;
   readonly clock: Clock;

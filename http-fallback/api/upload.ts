@@ -118,6 +118,6 @@ function readFields(texts: Record<string, unknown>): PublishFields {
     notes,
     envHash,
     tags: [...new Set(listed.filter((tag) => tag !== ''))],
-    rollout: rollout ?? 'all-at-once',
+    rollout,
   };
 }

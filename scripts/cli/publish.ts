@@ -11,6 +11,7 @@ import { uploadBar } from './upload-bar.js';
 
 interface PublishOptions extends ServerOptions, Omit<Publication, 'files' | 'tags'> {
   readonly tags?: string;
+  readonly allAtOnce?: true;
 }
 
 async function checkFiles(files: readonly string[]): Promise<void> {
@@ -22,7 +23,7 @@ async function checkFiles(files: readonly string[]): Promise<void> {
 }
 
 function publicationOf(files: readonly string[], options: PublishOptions): Publication {
-  const { version, platform, udid, notes, envHash, tags, rollout } = options;
+  const { version, platform, udid, notes, envHash, tags, rollout, allAtOnce } = options;
   if (platform === undefined && udid === undefined)
     throw new UsageError('for which devices? Name --platform, --udid or both');
   return {
@@ -33,12 +34,17 @@ function publicationOf(files: readonly string[], options: PublishOptions): Publi
     ...(notes !== undefined && { notes }),
     ...(envHash !== undefined && { envHash }),
     ...(tags !== undefined && { tags: tags.split(',').map((tag) => tag.trim()) }),
-    ...(rollout !== undefined && { rollout }),
+    ...(allAtOnce ? { rollout: 'all-at-once' as const } : rollout !== undefined && { rollout }),
   };
 }
 
-function summary({ firmware, offered, asked }: Published): string {
+function summary({ firmware, offered, asked, rollout }: Published): string {
   const target = [firmware.platform, firmware.udid].filter((part) => part != null).join(' ');
+  if (rollout)
+    return (
+      `Published ${firmware.version} for ${target} as ${firmware.id} (${size(firmware.size)}), in ${rollout.stages.length} stages ` +
+      `to ${count(rollout.devices, 'device')}: firmwire rollout show ${rollout.id}`
+    );
   const fate = `offered to ${count(offered, 'device')}, asked about ${asked}`;
   return `Published ${firmware.version} for ${target} as ${firmware.id} (${size(firmware.size)}): ${fate}.`;
 }
@@ -56,8 +62,12 @@ export function addPublish(program: Command, cli: Cli): void {
       .option('--notes <text>', 'what the owner is told about it')
       .option('--env-hash <hash>', 'the hash of the build environment')
       .option('--tags <tags>', 'only for devices with all of these tags, comma separated')
+      .option('--all-at-once', 'to every device at once; else more than a few get it in stages')
       .addOption(
-        new Option('--rollout <rollout>', 'whom to offer it to by itself').choices(['all-at-once', 'none']),
+        new Option('--rollout <rollout>', 'the same, or none: only store it').choices([
+          'all-at-once',
+          'none',
+        ]),
       ),
   ).action(async (files: string[], options: PublishOptions) => {
     const publication = publicationOf(files, options);

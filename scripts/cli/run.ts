@@ -13,6 +13,7 @@ import { addOwner } from './owner.js';
 import { addPublish } from './publish.js';
 import { addReplies } from './reply.js';
 import { addRestore } from './restore.js';
+import { addRollback, addRollout } from './rollout.js';
 import { addServe } from './serve.js';
 import { addSimulate } from './simulate.js';
 import { addStore } from './store-accept.js';
@@ -28,6 +29,8 @@ const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
   addHistory,
   addFirmware,
   addWithdraw,
+  addRollout,
+  addRollback,
   addUpdate,
   addReplies,
   addOwner,

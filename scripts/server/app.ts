@@ -62,6 +62,8 @@ export function appOf(
     publisher,
     records,
     registry,
+    rollback,
+    rollouts,
   } = domain;
   const { http, throttle } = settings;
   const requestMs = http.requestSeconds * SECOND;
@@ -113,6 +115,8 @@ export function appOf(
       history,
       catalog,
       publisher,
+      rollouts,
+      rollback,
       consent,
       maxUploadBytes: http.maxUploadBytes,
       cutDevice: (udid) => {

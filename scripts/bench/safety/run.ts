@@ -1,7 +1,8 @@
 import type { Firmware } from '../../../core/firmware.js';
 import { Conductor } from '../../../core/rollouts/conductor.js';
-import { goalsOf, type RolloutPlan } from '../../../core/rollouts/plan.js';
+import type { RolloutPlan } from '../../../core/rollouts/plan.js';
 import { isLive, type Rollout } from '../../../core/rollouts/rollout.js';
+import { newStages } from '../../../core/rollouts/view.js';
 import { seededRandom } from '../../simulator/random.js';
 import { Agenda } from './agenda.js';
 import { type Harm, SimulatedDevice, type Surroundings } from './simulated-device.js';
@@ -79,7 +80,7 @@ export async function simulate(
         for (const device of devices.values()) if (!device.record.grant) yield device.read();
       },
       read: async (udid) => devices.get(udid)?.read(),
-      admit: async (udid, grant) => devices.get(udid)?.admit(grant),
+      admit: async (_, udid, grant) => devices.get(udid)?.admit(grant),
       isOnline: (udid) => devices.get(udid)?.isOnline ?? false,
     },
   });
@@ -118,12 +119,7 @@ const newRollout = (plan: RolloutPlan, population: number, seed: number): Rollou
   state: 'scheduled',
   reason: undefined,
   stage: 0,
-  stages: goalsOf(plan.stages, population).map((goal) => ({
-    state: 'waiting',
-    goal,
-    openedAt: undefined,
-    forced: false,
-  })),
+  stages: newStages(plan, population),
   population,
   approvedStage: -1,
   createdAt: START,
