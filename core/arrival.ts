@@ -26,6 +26,8 @@ export function newDevice(owner: string, udid: string, facts: CheckIn, now: numb
     createdAt: now,
     lastSeen: now,
     declined: [],
+    signer: undefined,
+    sequence: undefined,
     update: undefined,
   };
 }
@@ -68,6 +70,7 @@ export function arrived(device: Device, facts: CheckIn, now: number): Device {
   if (update && facts.version !== undefined) update = afterVersion(update, facts.version, now);
   if (update && error !== undefined) update = afterError(update, error, now);
 
+  const proven = update?.state === 'installed' ? update : undefined;
   const generated = device.alias === generateAlias(device.platform, device.mac, device.udid);
   const alias = generated ? firstAlias(device, facts) : device.alias;
   const versionChanged = facts.version !== undefined && facts.version !== device.version;
@@ -94,6 +97,8 @@ export function arrived(device: Device, facts: CheckIn, now: number): Device {
     createdAt: device.createdAt,
     lastSeen: now,
     declined: device.declined,
+    signer: proven?.signer ?? device.signer,
+    sequence: proven?.sequence ?? device.sequence,
     update,
   };
 }
@@ -108,6 +113,8 @@ const DECISIVE = [
   'freeSpace',
   'autoUpdate',
   'introduced',
+  'signer',
+  'sequence',
   'update',
 ] as const satisfies readonly (keyof Device)[];
 

@@ -1,6 +1,7 @@
 import type { Device } from './device.js';
 import { type Firmware, mismatch } from './firmware.js';
 import { isUpdatable, readPlatform } from './platform.js';
+import { type Bar, barOf, standing } from './signing/seal.js';
 import type { Consent } from './update.js';
 import { compareVersions, sameVersion } from './version.js';
 
@@ -10,6 +11,8 @@ export interface OfferPolicy {
   readonly maxAttempts: number;
   /** The pause after the first attempt, in ms; it doubles with every further one. */
   readonly retryMs: number;
+  /** Firmware without a manifest is offered to nobody (`firmware.requireSignature`). */
+  readonly requireSignature: boolean;
 }
 
 /** Why there is nothing to do for a device. docs/reasons.md lists them; core/why.ts puts them into words. */
@@ -24,6 +27,10 @@ export type Reason =
   | 'device_newer'
   | 'declined'
   | 'postponed'
+  | 'unsigned'
+  | 'signer_untrusted'
+  | 'manifest_expired'
+  | 'sequence_lower'
   | 'image_too_large'
   | 'unverified'
   | 'retry_pause'
@@ -61,11 +68,11 @@ const byPreference = (a: Firmware, b: Firmware): number =>
 export const candidatesFor = (device: Device, all: readonly Firmware[]): Firmware[] =>
   all.filter((firmware) => mismatch(firmware, device) === undefined).sort(byPreference);
 
-/** True if the firmware is an update for what the device runs (wire.md 7). */
+/** True if the firmware is an update for what the device runs (wire.md 7). A rollback is one past version order. */
 export function isUpdateFor(firmware: Firmware, device: Device): boolean {
   if (device.version === undefined) return true;
   const order = compareVersions(firmware.version, device.version);
-  if (order !== 0) return order > 0;
+  if (order !== 0) return order > 0 || firmware.seal?.rollback === true;
   const taken = device.update?.firmware === firmware.id && device.update.state === 'installed';
   const { envHash } = device;
   if (taken || envHash === undefined || envHash.startsWith('cafebabe')) return false;
@@ -124,6 +131,8 @@ function carryOut(
   const { firmware } = order;
   // The device may have told another platform since it was ordered.
   if (mismatch(firmware, device) === 'chip') return none('other_chip', firmware);
+  const bar = barOf(firmware, device, now, policy.requireSignature);
+  if (bar) return none(bar, firmware);
   const held = heldBack(device, firmware, now, policy);
   if (held) return held.reason === 'retry_pause' ? held : undefined;
   return isTooLarge(firmware, device) ? none('image_too_large', firmware) : order;
@@ -154,9 +163,17 @@ export function decideUpdate(
   if (carried) return carried;
 
   const candidates = candidatesFor(device, all);
-  const [best] = candidates.filter(({ rollout, id }) => rollout !== 'none' || isApproved(device, id));
-  if (!best) return candidates.length > 0 ? none('not_released', candidates[0]) : whyNoCandidate(device, all);
-  if (!isUpdateFor(best, device)) {
+  const released = candidates.filter(({ rollout, id }) => rollout !== 'none' || isApproved(device, id));
+  if (released.length === 0)
+    return candidates.length > 0 ? none('not_released', candidates[0]) : whyNoCandidate(device, all);
+  const { best, barred } = sift(released, device, now, policy);
+  if (!best || !isUpdateFor(best, device)) {
+    // What it would get if it might is what its owner wonders about.
+    const missed = barred.find(
+      ({ firmware, bar }) => !best || (bar !== 'sequence_lower' && isUpdateFor(firmware, device)),
+    );
+    if (missed) return none(missed.bar, missed.firmware);
+    if (!best) return whyNoCandidate(device, all);
     const newer = device.version !== undefined && compareVersions(device.version, best.version) > 0;
     return none(newer ? 'device_newer' : 'already_newest', best);
   }
@@ -172,6 +189,31 @@ export function decideUpdate(
   return until !== undefined && now < until
     ? none('postponed', best, until)
     : { kind: 'ask', firmware: best };
+}
+
+/**
+ * What is left of firmware for a device once what must not be handed out is taken away.
+ * @param candidates best first, as `candidatesFor` has them
+ */
+export function sift(
+  candidates: readonly Firmware[],
+  device: Device,
+  now: number,
+  { requireSignature }: Pick<OfferPolicy, 'requireSignature'>,
+): Sifted {
+  const barred: { firmware: Firmware; bar: Bar }[] = [];
+  const free = candidates.filter((firmware) => {
+    const bar = barOf(firmware, device, now, requireSignature);
+    if (bar) barred.push({ firmware, bar });
+    return bar === undefined;
+  });
+  return { best: standing(free)[0], barred };
+}
+
+interface Sifted {
+  readonly best: Firmware | undefined;
+  /** Best first. */
+  readonly barred: readonly { readonly firmware: Firmware; readonly bar: Bar }[];
 }
 
 const isApproved = (device: Device, firmware: string): boolean =>

@@ -9,9 +9,11 @@ import type { Readable } from 'node:stream';
 import type { ApiKey, Owner } from './account.js';
 import type { Span } from './coverage.js';
 import type { Device } from './device.js';
-import type { Firmware } from './firmware.js';
+import type { StoredFirmware } from './firmware.js';
 import type { DeviceHistory, HistoryStore } from './history-store.js';
 import type { NodeMessage } from './nodes/messages.js';
+import type { Signer } from './signing/keys.js';
+import type { Mark, OwnerMarks } from './signing/marks.js';
 import type { Token } from './token.js';
 import type { Consent } from './update.js';
 
@@ -71,15 +73,30 @@ export interface DeviceStore {
 }
 
 export interface FirmwareStore {
-  get(id: string): Promise<Firmware | undefined>;
+  get(id: string): Promise<StoredFirmware | undefined>;
   /** An owner's firmware, oldest first. */
-  list(owner: string): Promise<readonly Firmware[]>;
-  /** Durable. Adds or replaces. */
-  put(firmware: Firmware): Promise<void>;
+  list(owner: string): Promise<readonly StoredFirmware[]>;
+  /**
+   * Durable. Adds or replaces, and changes the owner's marks, as one step.
+   * @param change as for `DeviceStore.update`; absent: they stay as they are. If it throws, nothing is changed
+   */
+  put(firmware: StoredFirmware, change?: (marks: readonly Mark[]) => readonly Mark[]): Promise<void>;
+  /** How far an owner's sequences have got. */
+  marks(owner: string): Promise<readonly Mark[]>;
   /** Durable. False if the owner had no such firmware. */
   remove(owner: string, id: string): Promise<boolean>;
   /** True while any firmware of any owner consists of these bytes. */
   isUsed(sha256: string): Promise<boolean>;
+}
+
+/** The keys that owners trust to sign firmware. */
+export interface SignerStore {
+  /** Durable. False, and nothing is changed, if the owner trusts this key already. */
+  add(signer: Signer): Promise<boolean>;
+  /** Oldest first. */
+  list(owner: string): Promise<readonly Signer[]>;
+  /** Durable. False if the owner trusts no such key. */
+  remove(owner: string, id: string): Promise<boolean>;
 }
 
 export interface TokenStore {
@@ -250,7 +267,9 @@ export type StoreEntry =
   | { readonly kind: 'history'; readonly value: DeviceHistory }
   | { readonly kind: 'token'; readonly value: Token }
   | { readonly kind: 'retained'; readonly value: RetainedEntry }
-  | { readonly kind: 'firmware'; readonly value: Firmware }
+  | { readonly kind: 'firmware'; readonly value: StoredFirmware }
+  | { readonly kind: 'marks'; readonly value: OwnerMarks }
+  | { readonly kind: 'signer'; readonly value: Signer }
   | { readonly kind: 'key'; readonly value: ApiKey }
   | { readonly kind: 'owner'; readonly value: Owner };
 
@@ -262,7 +281,7 @@ export interface StoreArchive {
   isEmpty(): Promise<boolean>;
   /**
    * Every record, read as the caller goes on while others write: devices, their histories, tokens, retained
-   * messages, firmware, keys, owners. Each is whole, as it was at one moment. Of the owners that were there at the beginning nothing is missing
+   * messages, firmware, marks of sequences, signers, keys, owners. Each is whole, as it was at one moment. Of the owners that were there at the beginning nothing is missing
    * that was there all the time; what is added or removed meanwhile may be there or not. What points to something is
    * read before it, so that what it points to is there too, unless it was removed meanwhile; a history follows its
    * device, without which there is none. The same record may come twice; then the later one is newer.
@@ -284,6 +303,7 @@ export interface Stores {
   readonly accounts: AccountStore;
   readonly devices: DeviceStore;
   readonly firmware: FirmwareStore;
+  readonly signers: SignerStore;
   readonly tokens: TokenStore;
   readonly history: HistoryStore;
   readonly archive: StoreArchive;

@@ -1,5 +1,12 @@
 import { sameGround } from '../arrival.js';
-import { candidatesFor, type Decision, decideUpdate, type Nothing, type OfferPolicy } from '../decide.js';
+import {
+  candidatesFor,
+  type Decision,
+  decideUpdate,
+  type Nothing,
+  type OfferPolicy,
+  sift,
+} from '../decide.js';
 import type { Device } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import type { Firmware } from '../firmware.js';
@@ -110,7 +117,9 @@ export class Desk {
       const device = await this.#parts.records.settled(udid);
       if (!device) throw new FirmwireError('no_such_device');
       const all = await this.#parts.catalog.list(device.owner);
-      const [newest] = candidatesFor(device, all).filter(({ rollout }) => rollout !== 'none');
+      const { clock, policy } = this.#parts;
+      const released = candidatesFor(device, all).filter(({ rollout }) => rollout !== 'none');
+      const { best: newest } = sift(released, device, clock.now(), policy);
       const decision = await this.#decide(device);
       const issue = async (firmware: Firmware, consent: Consent): Promise<Offer> => {
         const offer = await this.#issue(device, firmware, consent, params);

@@ -55,6 +55,7 @@ export function appOf(
     publisher,
     records,
     registry,
+    signers,
   } = domain;
   const { http, throttle } = settings;
   const requestMs = http.requestSeconds * SECOND;
@@ -90,6 +91,7 @@ export function appOf(
       history,
       catalog,
       publisher,
+      signers,
       consent,
       maxUploadBytes: http.maxUploadBytes,
       cutDevice: (udid) => {

@@ -30,6 +30,8 @@ const MEMBERS: { [Name in keyof Device]: readonly ['decisive' | 'idle' | 'kept',
   createdAt: ['kept', NOW],
   lastSeen: ['idle', NOW],
   declined: ['kept', ['1.1.0']],
+  signer: ['decisive', '0123456789abcdef'],
+  sequence: ['decisive', 7],
   update: ['decisive', asked(undefined, aFirmware(), '1.0.0', NOW)],
 };
 const names = Object.keys(MEMBERS) as (keyof Device)[];
