@@ -70,7 +70,8 @@ type Fields = Omit<PublishFields, 'manifest'>;
 async function manifestIn(part: Multipart): Promise<string | undefined> {
   if (part.type === 'file') return readManifestPart(part);
   const { manifest } = readField(part, {});
-  return manifest === undefined ? undefined : String(manifest);
+  // A form's way to write line breaks (HTML, multipart/form-data).
+  return manifest === undefined ? undefined : String(manifest).replaceAll('\r\n', '\n');
 }
 
 function readField(part: MultipartValue, texts: Record<string, unknown>): Record<string, unknown> {

@@ -17,6 +17,7 @@ import { addServe } from './serve.js';
 import { addSign } from './sign.js';
 import { addSimulate } from './simulate.js';
 import { addStore } from './store-accept.js';
+import { addTrust } from './trust.js';
 import { addUpdate } from './update.js';
 import { readVersion } from './version.js';
 import { addWithdraw } from './withdraw.js';
@@ -35,6 +36,7 @@ const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
   addKey,
   addKeygen,
   addSign,
+  addTrust,
   addStore,
   addBackup,
   addRestore,

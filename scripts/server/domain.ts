@@ -14,6 +14,7 @@ import { History } from '../../core/services/history.js';
 import { HomeAssistantFeed } from '../../core/services/home-assistant-feed.js';
 import { Housekeeping } from '../../core/services/housekeeping.js';
 import { Installs } from '../../core/services/installs.js';
+import { Manifests } from '../../core/services/manifests.js';
 import { Orders } from '../../core/services/orders.js';
 import { OwnerFeed } from '../../core/services/owner-feed.js';
 import { Publisher } from '../../core/services/publisher.js';
@@ -115,6 +116,7 @@ export function buildDomain(world: World) {
       log,
     }),
     installs: new Installs({ records, feed, consent, orders }),
+    manifests: new Manifests({ records, catalog, clock, policy }),
     orders,
     publisher: new Publisher({
       catalog,

@@ -14,6 +14,7 @@ import { Authentication } from '../../plugins/authentication.js';
 import { Availability } from '../../plugins/availability.js';
 import { HomeAssistant } from '../../plugins/home-assistant.js';
 import { inOrder } from '../../plugins/index.js';
+import { ManifestRequests } from '../../plugins/manifest-requests.js';
 import { OncePerSession } from '../../plugins/once-per-session.js';
 import { OwnerReplies } from '../../plugins/owner-replies.js';
 import { TopicRights } from '../../plugins/topic-rights.js';
@@ -275,7 +276,8 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
 }
 
 function pluginsOf(settings: Settings, domain: Domain, sessions: Sessions) {
-  const { accounts, announcer, consent, conversation, conversations, feed, installs, registry } = domain;
+  const { accounts, announcer, consent, conversation, conversations, feed, installs, manifests, registry } =
+    domain;
   const { homeAssistant } = feed;
   return inOrder({
     authentication: new Authentication(accounts, registry, settings.throttle.loginFailuresPerMinute),
@@ -283,6 +285,7 @@ function pluginsOf(settings: Settings, domain: Domain, sessions: Sessions) {
     availability: new Availability(sessions, conversations, announcer, conversation),
     ownerReplies: new OwnerReplies(consent, announcer),
     homeAssistant: homeAssistant && new HomeAssistant(homeAssistant, installs, announcer),
+    manifestRequests: new ManifestRequests(manifests),
     oncePerSession: new OncePerSession(),
   });
 }
