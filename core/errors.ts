@@ -12,6 +12,8 @@ export const ERROR_TEXTS = {
   owner_found_but_no_key: 'This owner has no such API key.',
   key_of_other_device: 'This API key is bound to another device.',
   'invalid owner': 'This is not an owner id.',
+  certificate_required: 'A device has to show a certificate that this server trusts.',
+  certificate_of_other_device: 'The certificate is that of another device.',
   admission_closed: 'New devices are not admitted; the owner has to register them.',
   // Device protocol, /device/firmware
   authentication: 'No valid API key was sent in the Authentication header.',
@@ -22,6 +24,8 @@ export const ERROR_TEXTS = {
   OTT_UPDATE_NOT_FOUND: 'This one-time token is unknown, expired or used.',
   not_enough_space: 'The image is larger than the free space the device reports.',
   range_not_satisfiable: 'The requested range lies outside the firmware.',
+  too_many_devices: 'This owner has as many devices as the server admits.',
+  too_many_downloads: 'Too many downloads are under way; try again in a moment.',
   throttled: 'Too many failed requests; try again later.',
   // Owner API
   unauthorized: 'An owner key is needed: Authorization: Bearer <ownerKey>.',

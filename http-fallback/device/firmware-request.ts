@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../../core/account.js';
+import { boundBy, type CertificateRule } from '../../core/certificate-rule.js';
 import { isRecord, readFlag, readText } from '../../core/checkin.js';
 import { type Device, normaliseMac } from '../../core/device.js';
 import { FirmwireError } from '../../core/errors.js';
@@ -16,6 +17,8 @@ export interface FirmwareRequestParts {
   readonly registry: Registry;
   readonly desk: Desk;
   readonly transmitter: Transmitter;
+  /** Absent: no authority for certificates of devices is set. */
+  readonly certificates?: CertificateRule | undefined;
 }
 
 const PARAMETERS = ['mac', 'udid', 'owner', 'use', 'ott', 'forced', 'alias', 'env_hash'] as const;
@@ -38,7 +41,8 @@ async function handle(
   if (params.ott !== undefined && params.use === undefined)
     return parts.transmitter.redeem(params.ott, request, reply);
 
-  const principal = await principalOf(request, parts.accounts);
+  const known = await principalOf(request, parts.accounts);
+  const principal = boundBy(known, parts.certificates, request.raw.socket);
   const device = await deviceOf(params, principal, parts.registry);
   const forced = readFlag(params.forced) === true;
   const offer = await parts.desk.request(device.udid, forced, storedParameters(params));

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isOwnerId, type Principal } from '../../core/account.js';
+import { boundBy, type CertificateRule } from '../../core/certificate-rule.js';
 import { type CheckIn, readCheckIn, registrationOf } from '../../core/checkin.js';
 import type { Device } from '../../core/device.js';
 import { FirmwireError } from '../../core/errors.js';
@@ -19,6 +20,8 @@ export interface RegisterParts {
   readonly records: Records;
   readonly desk: Desk;
   readonly clock: Clock;
+  /** Absent: no authority for certificates of devices is set. */
+  readonly certificates?: CertificateRule | undefined;
 }
 
 /** `POST /device/register`: the check-in over HTTP (wire.md 4). It always gets its answer, an offer with a new token. */
@@ -28,7 +31,8 @@ export function registerRoutes(scope: FastifyInstance, parts: RegisterParts): vo
     { schema: { tags: ['device protocol'], summary: 'Check-in (docs/wire.md 4)' } },
     async (request, reply) => {
       const told = factsOf(request.body);
-      const principal = await principalOf(request, told, parts.accounts);
+      const known = await principalOf(request, told, parts.accounts);
+      const principal = boundBy(known, parts.certificates, request.raw.socket);
       const facts = await ownFacts(told, principal, parts.registry);
       const { device, stored } = await parts.registry.register(principal.owner, facts);
       const text = await answer(device, facts, parts);

@@ -1,7 +1,10 @@
+import { Headcount } from '../../core/headcount.js';
 import { HomeAssistantTopics } from '../../core/home-assistant/topics.js';
+import { JsonBound } from '../../core/json-bound.js';
 import { KeyedLock } from '../../core/keyed-lock.js';
 import { Errands } from '../../core/nodes/errands.js';
 import type { BlobStore, Clock, Log, Outbox, Presence, Stores, Telemetry } from '../../core/ports.js';
+import { Rate } from '../../core/rate.js';
 import { Accounts, type KeyWatch } from '../../core/services/accounts.js';
 import { Announcer } from '../../core/services/announcer.js';
 import { Catalog } from '../../core/services/catalog.js';
@@ -14,6 +17,7 @@ import { History } from '../../core/services/history.js';
 import { HomeAssistantFeed } from '../../core/services/home-assistant-feed.js';
 import { Housekeeping } from '../../core/services/housekeeping.js';
 import { Installs } from '../../core/services/installs.js';
+import { Issuer } from '../../core/services/issuer.js';
 import { Manifests } from '../../core/services/manifests.js';
 import { Orders } from '../../core/services/orders.js';
 import { OwnerFeed } from '../../core/services/owner-feed.js';
@@ -24,6 +28,7 @@ import { Signers } from '../../core/services/signers.js';
 import { Transfers } from '../../core/services/transfers.js';
 import { readVersion } from '../cli/version.js';
 import type { Settings } from '../config/schema.js';
+import { CountingLimitWatch } from './limit-watch.js';
 import type { Nodes } from './nodes.js';
 
 const SECOND = 1000;
@@ -72,7 +77,10 @@ export function buildDomain(world: World) {
   const feed = new OwnerFeed({ outbox, catalog, presence, transfers, history, clock, policy, homeAssistant });
   const records = new Records(devices, tokens, feed, telemetry);
   const { admission } = settings.devices;
+  const watch = new CountingLimitWatch(telemetry, log, clock);
+  const { limits } = settings;
   const registry = new Registry({
+    quota: { kept: new Headcount(limits.devicesPerOwner, (owner) => devices.count(owner), clock), watch },
     devices,
     tokens,
     records,
@@ -84,7 +92,22 @@ export function buildDomain(world: World) {
     admission,
     log,
   });
-  const desk = new Desk({ catalog, records, tokens, transfers, clock, telemetry, policy, lock });
+  const desk = new Desk({
+    catalog,
+    records,
+    tokens,
+    transfers,
+    clock,
+    policy,
+    lock,
+    issuer: new Issuer({
+      records,
+      clock,
+      telemetry,
+      rate: new Rate(limits.tokensPerHourPerDevice, HOUR, clock),
+      watch,
+    }),
+  });
   const orders = new Orders({ catalog, records, tokens, transfers, clock, policy, lock });
   const look = (udid: string, since?: number) => announcer.reconsiderHere(udid, since);
   const errands: Errands = new Errands(peers, clock, look);
@@ -134,5 +157,7 @@ export function buildDomain(world: World) {
     registry,
     signers: new Signers({ store: signers, catalog, orders, announcer, feed, clock }),
     transfers,
+    watch,
+    json: new JsonBound(limits.jsonDepth, watch),
   };
 }

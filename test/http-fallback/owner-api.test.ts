@@ -295,6 +295,21 @@ describe("the owner's API", () => {
     });
   });
 
+  it('JSON that is nested too deeply is refused before it is parsed', async () => {
+    const deep = (levels: number) => `{"response":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+    const send = (payload: string) =>
+      http.app.inject({
+        method: 'POST',
+        url: `/api/v1/notices/${UDID}/reply`,
+        headers: { authorization: `Bearer ${http.credentials.ownerKey}`, 'content-type': 'application/json' },
+        payload,
+      });
+    expect((await send(deep(19))).json().error.code).to.equal('field_invalid');
+    const refused = await send(deep(20));
+    expect(`${refused.statusCode} ${refused.json().error.code}`).to.equal('400 body_invalid');
+    expect(http.telemetry.counts['limit depth']).to.equal(1);
+  });
+
   describe('keys', () => {
     it('are made, listed without their secret, and revoked', async () => {
       const made = (await asOwner(http, 'POST', '/keys', { alias: 'spare', scope: 'device' })).json().key;

@@ -83,6 +83,22 @@ describe('POST /device/register', () => {
     }
   });
 
+  it('a body that is nested too deeply is not parsed', async () => {
+    const deep = { ...checkInBody(http) } as Record<string, unknown>;
+    const body = JSON.stringify(deep).replace(/}$/, `,"x":${'['.repeat(20)}${']'.repeat(20)}}`);
+    expect(await failure(body)).to.equal('400 body_invalid');
+    expect(http.telemetry.counts['limit depth']).to.equal(1);
+  });
+
+  it('an owner with as many devices as may be gets no more, and those there are go on', async () => {
+    await http.close();
+    http = await startHttpApp({ settings: { limits: { devicesPerOwner: 1 } } });
+    await post(http, '/device/register', checkInBody(http));
+    const other = checkInBody(http, { udid: OTHER_UDID, mac: '5CCF7F000001' });
+    expect(await failure(other)).to.equal('403 too_many_devices');
+    expect((await post(http, '/device/register', checkInBody(http))).statusCode).to.equal(200);
+  });
+
   it('never echoes the owner that was sent', async () => {
     const answer = await post(http, '/device/register', checkInBody(http, { owner: 'evil-owner' }));
     expect(answer.body).to.equal('{"success":false,"response":"invalid owner"}');
