@@ -89,6 +89,7 @@ describe('the docs', () => {
       'docs/home-assistant.md',
       'docs/tls.md',
       'docs/keys.md',
+      'docs/signing.md',
       'docs/limits.md',
     ];
     for (const file of files) {
