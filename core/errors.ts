@@ -27,6 +27,11 @@ export const ERROR_TEXTS = {
   too_many_devices: 'This owner has as many devices as the server admits.',
   too_many_downloads: 'Too many downloads are under way; try again in a moment.',
   throttled: 'Too many failed requests; try again later.',
+  // The local gateway (docs/gateway.md)
+  attempt_over: 'This attempt to hand over a firmware is over, or there never was one of this name.',
+  uplink_down: 'The gateway cannot reach its server; try again in a moment.',
+  proxy_refused: 'This gateway carries requests to its own server only.',
+  gateway_busy: 'The gateway has as many devices as it can serve; try again in a moment.',
   // Owner API
   unauthorized: 'An owner key is needed: Authorization: Bearer <ownerKey>.',
   forbidden: 'The scope of this key does not allow this; an owner key does.',

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { print } from '../client/io.js';
 import { addBackup } from './backup.js';
+import { addConnect } from './connect.js';
 import type { Cli } from './context.js';
 import { addDemo } from './demo.js';
 import { addDevices } from './devices.js';
@@ -40,6 +41,7 @@ const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
   addStore,
   addBackup,
   addRestore,
+  addConnect,
   addSimulate,
   addDemo,
 ];
