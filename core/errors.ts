@@ -53,6 +53,7 @@ export const ERROR_TEXTS = {
   signature_invalid: 'The signature does not belong to this manifest: it was changed after it was signed.',
   signer_unknown: 'The key that signed this is not one that the owner trusts.',
   signer_exists: 'The owner trusts this key already.',
+  signers_full: 'The owner trusts 32 keys, and no more; remove one first.',
   signer_not_found: 'The owner trusts no such key.',
   manifest_malformed: 'The manifest cannot be read.',
   manifest_mismatch: 'The manifest is about something else than what was uploaded.',

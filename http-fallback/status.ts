@@ -45,6 +45,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   signature_invalid: 422,
   signer_unknown: 422,
   signer_exists: 409,
+  signers_full: 409,
   signer_not_found: 404,
   manifest_malformed: 400,
   manifest_mismatch: 422,

@@ -7,6 +7,9 @@ import type { Catalog } from './catalog.js';
 import type { Orders } from './orders.js';
 import type { OwnerFeed } from './owner-feed.js';
 
+/** One is in use, one is the next; a team has some more. */
+const MOST = 32;
+
 /** The keys that an owner trusts to sign firmware. The private halves are never here. */
 export class Signers {
   readonly #parts: Parts;
@@ -23,13 +26,14 @@ export class Signers {
   /**
    * Trusts a key from now on. What it signed before counts again. Durable.
    * @param pem the public key
-   * @throws FirmwireError `field_invalid` if it is none, `signer_exists`
+   * @throws FirmwireError `field_invalid` if it is none, `signer_exists`, `signers_full`
    */
   async add(owner: string, alias: string, pem: string): Promise<Signer> {
     const publicKey = readPublicKey(pem);
     const signer = { id: signerId(publicKey), owner, alias, publicKey, createdAt: this.#parts.clock.now() };
+    if ((await this.list(owner)).length >= MOST) throw new FirmwireError('signers_full');
     if (!(await this.#parts.store.add(signer))) throw new FirmwireError('signer_exists');
-    await this.#tell(await this.#signedBy(owner, signer.id));
+    await this.#tell(owner, await this.#signedBy(owner, signer.id));
     return signer;
   }
 
@@ -41,15 +45,16 @@ export class Signers {
     const { store, orders, announcer } = this.#parts;
     if (!(await store.remove(owner, id))) throw new FirmwireError('signer_not_found');
     const theirs = await this.#signedBy(owner, id);
-    for (const firmware of theirs) {
-      await announcer.each(
-        owner,
-        (device) => device.update?.firmware === firmware.id,
-        ({ udid }) => orders.retract(udid, firmware.id),
-      );
-    }
+    const ids = new Set(theirs.map((firmware) => firmware.id));
+    await announcer.each(
+      owner,
+      ({ update }) => update !== undefined && ids.has(update.firmware),
+      async ({ udid, update }) => {
+        if (update) await orders.retract(udid, update.firmware);
+      },
+    );
     // Once all of it is gone: or a device would be offered what is taken back next.
-    await this.#tell(theirs);
+    await this.#tell(owner, theirs);
   }
 
   /** The owner's firmware that says it is signed with this key, as it stands now. */
@@ -60,20 +65,20 @@ export class Signers {
   }
 
   /** Tells the owner how this firmware now stands, and looks at the devices that it is for. */
-  async #tell(changed: readonly Firmware[]): Promise<void> {
+  async #tell(owner: string, changed: readonly Firmware[]): Promise<void> {
     const { announcer, catalog, feed } = this.#parts;
     for (const firmware of changed) {
       // Withdrawn meanwhile.
-      if (!(await catalog.get(firmware.owner, firmware.id))) continue;
-      feed.firmwareStored(firmware);
-      await announcer.each(
-        firmware.owner,
-        (device) => mismatch(firmware, device) === undefined,
-        async ({ udid }) => {
-          await announcer.reconsider(udid);
-        },
-      );
+      if (await catalog.get(owner, firmware.id)) feed.firmwareStored(firmware);
     }
+    if (changed.length === 0) return;
+    await announcer.each(
+      owner,
+      (device) => changed.some((firmware) => mismatch(firmware, device) === undefined),
+      async ({ udid }) => {
+        await announcer.reconsider(udid);
+      },
+    );
   }
 }
 

@@ -36,7 +36,7 @@ const isSame = (a: Mark, b: Mark): boolean =>
 
 /**
  * The marks after a signed firmware is published.
- * @param trusted the ids of the keys that the owner trusts: what others said counts for nothing
+ * @param trusted the ids of the keys that the owner trusts: what others said is passed over
  * @param isAgain exactly this manifest has been published before, so its sequence has been, too
  * @throws FirmwireError `sequence_too_low` if its sequence, or a higher one, has been published for this platform
  */

@@ -24,8 +24,8 @@ export interface Seal {
 export type Bar = 'unsigned' | 'signer_untrusted' | 'manifest_expired' | 'sequence_lower';
 
 /**
- * Tells why this firmware must not be handed out to a device, or nothing if it may. What a key said that is trusted no longer counts
- * for nothing, or whoever stole one could shut out all that comes after by a high sequence.
+ * Tells why this firmware must not be handed out to a device, or nothing if it may. What a key has said that is no longer
+ * trusted is passed over, or whoever stole one could shut out all that comes after by a high sequence.
  * @param now milliseconds since the epoch
  */
 export function barOf(

@@ -379,6 +379,13 @@ describe('signed firmware', () => {
     });
   });
 
+  it('keys are few: one more than 32 is refused', async () => {
+    for (let n = 1; n < 32; n++) await trust(aPair());
+    expect(await codeOf(trust(aPair()))).to.equal('signers_full');
+    await world.domain.signers.remove(OWNER, ann.signer.id);
+    expect(await codeOf(trust(aPair()))).to.equal('no failure');
+  });
+
   it('keys are trusted once, by each owner by themselves, and only if they are public keys', async () => {
     expect(await codeOf(trust(ann))).to.equal('signer_exists');
     expect(await codeOf(trust(ann, OTHER_OWNER))).to.equal('no failure');
