@@ -1,5 +1,6 @@
 import { type CheckIn, updaterError } from './checkin.js';
 import { type Device, generateAlias } from './device.js';
+import type { Grant } from './rollouts/rollout.js';
 import { attemptFailed, errorNoted, installed, type Update } from './update.js';
 import { sameVersion } from './version.js';
 
@@ -29,6 +30,9 @@ export function newDevice(owner: string, udid: string, facts: CheckIn, now: numb
     signer: undefined,
     sequence: undefined,
     update: undefined,
+    grant: undefined,
+    rhythm: undefined,
+    quarantine: undefined,
   };
 }
 
@@ -100,7 +104,20 @@ export function arrived(device: Device, facts: CheckIn, now: number): Device {
     signer: proven?.signer ?? device.signer,
     sequence: proven?.sequence ?? device.sequence,
     update,
+    grant: afterUpdate(device.grant, update, now),
+    rhythm: device.rhythm,
+    quarantine: device.quarantine,
   };
+}
+
+/** Its place in a rollout, once it has come back with the firmware. */
+function afterUpdate(grant: Grant | undefined, update: Update | undefined, now: number): Grant | undefined {
+  const isBack =
+    grant !== undefined &&
+    grant.installedAt === undefined &&
+    update?.state === 'installed' &&
+    update.firmware === grant.firmware;
+  return isBack ? { ...grant, installedAt: now } : grant;
 }
 
 /** What of a record a decision, an answer or the way to find the device rests on. */
@@ -143,5 +160,7 @@ export const sameGround = (before: Device, after: Device): boolean =>
   before === after ||
   (DECISIVE.every((name) => name === 'update' || before[name] === after[name]) &&
     sameUpdate(before.update, after.update) &&
+    before.grant?.rollout === after.grant?.rollout &&
+    (before.quarantine === undefined) === (after.quarantine === undefined) &&
     sameList(before.tags, after.tags) &&
     sameList(before.declined, after.declined));

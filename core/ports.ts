@@ -14,6 +14,7 @@ import type { FirmwareStore, SignerStore } from './firmware-stores.js';
 import type { DeviceHistory, HistoryStore } from './history-store.js';
 import type { Limit } from './limits.js';
 import type { NodeMessage } from './nodes/messages.js';
+import type { Rollout, RolloutEntry } from './rollouts/rollout.js';
 import type { Signer } from './signing/keys.js';
 import type { OwnerMarks } from './signing/marks.js';
 import type { Token } from './token.js';
@@ -75,6 +76,24 @@ export interface DeviceStore {
   due(now: number, limit: number): Promise<readonly Device[]>;
   /** Resolves once everything written before is on stable storage. */
   flushed(): Promise<void>;
+}
+
+/** Rollouts, and each owner's log of what was decided about them. */
+export interface RolloutStore {
+  get(id: string): Promise<Rollout | undefined>;
+  /** An owner's rollouts, oldest first. */
+  list(owner: string): Promise<readonly Rollout[]>;
+  /** Those of all owners that are scheduled, running or paused. */
+  live(): Promise<readonly Rollout[]>;
+  /**
+   * Durable. Adds or replaces a rollout and appends lines to its owner's log, as one step.
+   * @returns false, and nothing is written, unless the stored one has the revision before (none: the revision is 1)
+   */
+  put(rollout: Rollout, entries: readonly RolloutEntry[]): Promise<boolean>;
+  /** Durable. Appends lines to the log of their owner. */
+  note(entries: readonly RolloutEntry[]): Promise<void>;
+  /** An owner's log in the order in which it was written. `after` is the `next` of the page before. */
+  log(owner: string, limit: number, after?: string): Promise<Page<RolloutEntry>>;
 }
 
 export interface TokenStore {

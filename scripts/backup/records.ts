@@ -1,11 +1,13 @@
 import Type from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
 import type { ApiKey, Owner, Scope } from '../../core/account.js';
-import type { Device } from '../../core/device.js';
+import type { Device, Quarantine } from '../../core/device.js';
 import { FirmwireError } from '../../core/errors.js';
 import type { FirmwareFile, Release, StoredFirmware } from '../../core/firmware.js';
 import { HISTORY_LENGTH, type HistoryEntry, type HistoryEvent } from '../../core/history.js';
 import type { DeviceHistory, RetainedEntry, StoreEntry } from '../../core/ports.js';
+import type { Rhythm } from '../../core/rollouts/rhythm.js';
+import type { Grant } from '../../core/rollouts/rollout.js';
 import type { Signer } from '../../core/signing/keys.js';
 import type { Mark, OwnerMarks } from '../../core/signing/marks.js';
 import type { Token } from '../../core/token.js';
@@ -99,6 +101,23 @@ const historyEntry = record({
   error: maybeText,
 } satisfies Members<HistoryEntry>);
 
+const grant = record({
+  rollout: id,
+  firmware: text,
+  stage: size,
+  at: number,
+  installedAt: maybeNumber,
+  returns: size,
+} satisfies Members<Grant>);
+
+const rhythm = record({
+  silence: number,
+  between: maybeNumber,
+  returnedAt: number,
+} satisfies Members<Rhythm>);
+
+const quarantine = record({ at: number, firmware: text, reason: text } satisfies Members<Quarantine>);
+
 const SCHEMAS = {
   device: record({
     owner,
@@ -124,6 +143,9 @@ const SCHEMAS = {
     signer: maybeText,
     sequence: maybeNumber,
     update: Type.Optional(update),
+    grant: Type.Optional(grant),
+    rhythm: Type.Optional(rhythm),
+    quarantine: Type.Optional(quarantine),
   } satisfies Members<Device>),
   history: record({
     udid: id,

@@ -37,6 +37,9 @@ export const aDevice = (change: Partial<Device> = {}): Device => ({
   signer: undefined,
   sequence: undefined,
   update: undefined,
+  grant: undefined,
+  rhythm: undefined,
+  quarantine: undefined,
   ...change,
 });
 
