@@ -1,7 +1,9 @@
 import type { Device } from './device.js';
 import { type Firmware, mismatch } from './firmware.js';
 import { isUpdatable, readPlatform } from './platform.js';
-import { type Bar, barOf, standing } from './signing/seal.js';
+import { isLive } from './rollouts/rollout.js';
+import { opensAt } from './rollouts/window.js';
+import { barOf, sift, standing } from './signing/seal.js';
 import type { Consent } from './update.js';
 import { compareVersions, sameVersion } from './version.js';
 
@@ -34,7 +36,12 @@ export type Reason =
   | 'image_too_large'
   | 'unverified'
   | 'retry_pause'
-  | 'attempts_used_up';
+  | 'attempts_used_up'
+  | 'waiting_for_stage'
+  | 'window_closed'
+  | 'rollout_paused'
+  | 'rollout_halted'
+  | 'quarantined';
 
 /** What is to be done for a device. `offer`: it may have the firmware now. `ask`: its owner has to say. */
 export type Decision =
@@ -143,7 +150,41 @@ const isTooLarge = (firmware: Firmware, device: Device): boolean =>
 
 function consentOf(device: Device, firmware: Firmware): Consent | undefined {
   if (device.update?.firmware === firmware.id && device.update.consent === 'approved') return 'approved';
+  if (firmware.rollout === 'none' && firmware.staging && isIn(device, firmware)) {
+    if (firmware.staging.consented) return 'approved';
+    if (firmware.staging.approval === 'device') return undefined;
+  }
   return device.autoUpdate ? 'auto' : undefined;
+}
+
+/** True if a rollout has let the device have this firmware. */
+const isIn = ({ grant }: Device, { id, staging }: Firmware): boolean =>
+  grant?.firmware === id && staging?.rollout === grant.rollout;
+
+/** True if the device may have it by itself, or its owner said yes to it. */
+export const isReleasedTo = (device: Device, firmware: Firmware): boolean =>
+  firmware.rollout !== 'none' || isApproved(device, firmware.id) || isIn(device, firmware);
+
+/** What keeps a firmware back that comes by a rollout. */
+function stagedBack(firmware: Firmware, now: number): Nothing | undefined {
+  const { rollout, staging } = firmware;
+  if (rollout !== 'none' || !staging) return undefined;
+  if (staging.state === 'paused') return none('rollout_paused', firmware);
+  if (staging.state === 'halted' || staging.state === 'aborted') return none('rollout_halted', firmware);
+  const opening = opensAt(staging.window, now);
+  return opening === now ? undefined : none('window_closed', firmware, opening);
+}
+
+/** A newer firmware is on its way to the fleet, and this device's turn has not come. */
+function awaited(device: Device, candidates: readonly Firmware[]): Nothing | undefined {
+  const coming = candidates.find(
+    (firmware) =>
+      firmware.rollout === 'none' &&
+      firmware.staging !== undefined &&
+      isLive(firmware.staging) &&
+      isUpdateFor(firmware, device),
+  );
+  return coming && none('waiting_for_stage', coming);
 }
 
 /**
@@ -162,24 +203,35 @@ export function decideUpdate(
   const carried = order && carryOut(order, device, now, policy);
   if (carried) return carried;
 
+  if (device.quarantine)
+    return none(
+      'quarantined',
+      all.find(({ id }) => id === device.quarantine?.firmware),
+    );
   const candidates = candidatesFor(device, all);
-  const released = candidates.filter(({ rollout, id }) => rollout !== 'none' || isApproved(device, id));
-  if (released.length === 0)
-    return candidates.length > 0 ? none('not_released', candidates[0]) : whyNoCandidate(device, all);
-  const { best, barred } = sift(released, device, now, policy);
+  const { free, barred } = sift(candidates, device, now, policy.requireSignature);
+  const [best] = standing(free.filter((firmware) => isReleasedTo(device, firmware)));
   if (!best || !isUpdateFor(best, device)) {
+    const coming = awaited(device, free);
+    if (coming) return coming;
     // What it would get if it might is what its owner wonders about.
     const missed = barred.find(
-      ({ firmware, bar }) => !best || (bar !== 'sequence_lower' && isUpdateFor(firmware, device)),
+      ({ firmware, bar }) =>
+        isReleasedTo(device, firmware) &&
+        (!best || (bar !== 'sequence_lower' && isUpdateFor(firmware, device))),
     );
     if (missed) return none(missed.bar, missed.firmware);
-    if (!best) return whyNoCandidate(device, all);
+    const [first] = candidates;
+    if (!best) return first ? none('not_released', first) : whyNoCandidate(device, all);
     const newer = device.version !== undefined && compareVersions(device.version, best.version) > 0;
     return none(newer ? 'device_newer' : 'already_newest', best);
   }
   if (device.declined.some((version) => sameVersion(version, best.version))) return none('declined', best);
 
-  const held = heldBack(device, best, now, policy);
+  const staged = stagedBack(best, now);
+  if (staged) return staged;
+  const maxAttempts = isIn(device, best) ? best.staging?.attempts : undefined;
+  const held = heldBack(device, best, now, maxAttempts === undefined ? policy : { ...policy, maxAttempts });
   if (held) return held;
   if (isTooLarge(best, device)) return none('image_too_large', best);
 
@@ -189,31 +241,6 @@ export function decideUpdate(
   return until !== undefined && now < until
     ? none('postponed', best, until)
     : { kind: 'ask', firmware: best };
-}
-
-/**
- * What is left of firmware for a device once what must not be handed out is taken away.
- * @param candidates best first, as `candidatesFor` has them
- */
-export function sift(
-  candidates: readonly Firmware[],
-  device: Device,
-  now: number,
-  { requireSignature }: Pick<OfferPolicy, 'requireSignature'>,
-): Sifted {
-  const barred: { firmware: Firmware; bar: Bar }[] = [];
-  const free = candidates.filter((firmware) => {
-    const bar = barOf(firmware, device, now, requireSignature);
-    if (bar) barred.push({ firmware, bar });
-    return bar === undefined;
-  });
-  return { best: standing(free)[0], barred };
-}
-
-interface Sifted {
-  readonly best: Firmware | undefined;
-  /** Best first. */
-  readonly barred: readonly { readonly firmware: Firmware; readonly bar: Bar }[];
 }
 
 const isApproved = (device: Device, firmware: string): boolean =>

@@ -1,5 +1,6 @@
 import type { Device } from './device.js';
 import { isUpdatable, platformMatches, readPlatform } from './platform.js';
+import type { Staging } from './rollouts/rollout.js';
 import type { Seal } from './signing/seal.js';
 
 /** One uploaded file of a firmware. Digests are lower-case hex. */
@@ -26,6 +27,8 @@ export interface StoredFirmware {
   readonly envHash: string | undefined;
   readonly notes: string | undefined;
   readonly rollout: Release;
+  /** The rollout that brings it to devices while `rollout` is `none`; the newest, if there were several. */
+  readonly staging: Staging | undefined;
   /** The chip the image was built for, where known. */
   readonly chip: string | undefined;
   readonly size: number;

@@ -42,6 +42,8 @@ export interface Update {
   readonly proven: boolean;
   /** Complete transfers and reported failures so far. */
   readonly attempts: number;
+  /** Downloads begun since one was complete. */
+  readonly begun?: number | undefined;
   /** The updater's own text after a failure. */
   readonly error: string | undefined;
   /** Asked, and to be asked again at this time. */
@@ -157,7 +159,7 @@ export function offered(
 
 /** A download began. */
 export const downloading = (update: Update, now: number): Update =>
-  enter(update, 'downloading', now, { startedAt: now });
+  enter(update, 'downloading', now, { startedAt: now, begun: (update.begun ?? 0) + 1 });
 
 /**
  * The whole body was handed over, but the connection broke at its end or the server stopped: the device may lack the
@@ -167,6 +169,7 @@ export const handedOver = (update: Update): Update => ({
   ...update,
   proven: true,
   attempts: update.attempts + 1,
+  begun: 0,
   startedAt: undefined,
   token: undefined,
 });

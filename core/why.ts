@@ -64,6 +64,21 @@ const NONE: Readonly<Record<Reason, NoneSentence>> = {
     `It took ${firmware?.version}, but reports no version, so nobody can tell whether it runs it.`,
   retry_pause: (device, { firmware, until }) =>
     `The attempt to install ${firmware?.version} failed (${lastError(device)}); next try after ${at(until)}.`,
+  waiting_for_stage: (_, { firmware }) => {
+    const { stage, of, state } = firmware?.staging ?? { stage: 1, of: 1, state: 'running' };
+    const version = firmware?.version;
+    if (state === 'scheduled') return `Waiting for the rollout of ${version}, which has not begun.`;
+    if (state === 'paused')
+      return `Waiting for the rollout of ${version}, which is paused at stage ${stage} of ${of}.`;
+    return `Waiting for its turn in the rollout of ${version}, which is at stage ${stage} of ${of}.`;
+  },
+  window_closed: (_, { firmware, until }) =>
+    `Firmware ${firmware?.version} waits for the window of its rollout, which opens at ${at(until)}.`,
+  rollout_paused: (_, { firmware }) => `The rollout of ${firmware?.version} is paused.`,
+  rollout_halted: (_, { firmware }) =>
+    `The rollout of ${firmware?.version} was ${firmware?.staging?.state === 'aborted' ? 'aborted' : 'halted'}.`,
+  quarantined: ({ quarantine }) =>
+    `It is set aside since ${at(quarantine?.at)}: ${quarantine?.reason}; send it an update, or let it back in.`,
   attempts_used_up: (device, { firmware }) =>
     `Failed to install ${firmware?.version} ${device.update?.attempts ?? 0} times (${lastError(device)}); send it again to retry.`,
 };

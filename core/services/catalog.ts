@@ -1,8 +1,8 @@
 import type { Firmware, StoredFirmware } from '../firmware.js';
 import type { Peers } from '../nodes/peers.js';
 import type { FirmwareStore, SignerStore } from '../ports.js';
-import type { Mark } from '../signing/marks.js';
-import { sealed } from '../signing/sealed.js';
+import { type Mark, raised } from '../signing/marks.js';
+import { claimed, sealed } from '../signing/sealed.js';
 
 /**
  * The firmware of each owner. A decision needs the whole list of an owner and is made at every check-in,
@@ -37,11 +37,19 @@ export class Catalog {
     return (await this.list(owner)).find((firmware) => firmware.id === id);
   }
 
-  /** Durable. @param change of the owner's marks; see `FirmwareStore.put` */
+  /**
+   * Durable. The owner's marks rise with what was signed about it.
+   * @param check is shown the marks in the step that stores it: if it throws, nothing is stored
+   */
   async put(
     { seal: _, ...firmware }: Firmware,
-    change?: (marks: readonly Mark[]) => readonly Mark[],
+    check: (marks: readonly Mark[]) => void = () => {},
   ): Promise<void> {
+    const manifest = firmware.manifest === undefined ? undefined : claimed(firmware.manifest);
+    const change = (marks: readonly Mark[]): readonly Mark[] => {
+      check(marks);
+      return manifest ? raised(marks, firmware, manifest) : marks;
+    };
     await this.#store.put(firmware, change);
     this.changed(firmware.owner);
   }

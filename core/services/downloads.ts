@@ -75,7 +75,10 @@ export class Downloads {
       ...device,
       lastSeen: clock.now(),
       freeSpace: freeSpace ?? device.freeSpace,
-      update: ifAbout(device.update, token, (update) => downloading(update, clock.now())),
+      ...looping(
+        { ...device, update: ifAbout(device.update, token, (update) => downloading(update, clock.now())) },
+        clock.now(),
+      ),
     }));
     if (!begun) throw this.#refused();
     this.#parts.telemetry.token('redeemed');
@@ -110,6 +113,17 @@ export class Downloads {
     this.#parts.telemetry.token('refused');
     throw new FirmwireError('not_enough_space', `The image ${error}.`);
   }
+}
+
+/** Downloads that a device may begin without one being complete; a bad network breaks some off. */
+const MOST_BEGUN = 25;
+
+/** A device that begins and begins is set aside: it spends the bandwidth of all. What it has begun now it may end. */
+function looping(device: Device, now: number): Pick<Device, 'update' | 'quarantine'> {
+  const { update, quarantine } = device;
+  if (quarantine || (update?.begun ?? 0) < MOST_BEGUN || !update) return { update, quarantine };
+  const reason = `it began to download ${update.version} ${update.begun} times and never had all of it`;
+  return { update, quarantine: { at: now, firmware: update.firmware, reason } };
 }
 
 /** Changes an update if it is the one this token was issued for. */

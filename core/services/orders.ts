@@ -1,10 +1,10 @@
-import { candidatesFor, isUpdateFor, type OfferPolicy, sift } from '../decide.js';
+import { candidatesFor, isUpdateFor, type OfferPolicy } from '../decide.js';
 import { type Device, decline } from '../device.js';
 import { type ErrorCode, FirmwireError } from '../errors.js';
 import { mismatch } from '../firmware.js';
 import type { KeyedLock } from '../keyed-lock.js';
 import type { Clock, TokenStore } from '../ports.js';
-import { type Bar, barOf } from '../signing/seal.js';
+import { type Bar, barOf, sift, standing } from '../signing/seal.js';
 import { ordered, orderedAgain, withdrawn } from '../update.js';
 import { compareVersions, sameVersion } from '../version.js';
 import type { Catalog } from './catalog.js';
@@ -32,7 +32,8 @@ export class Orders {
       const all = await this.#parts.catalog.list(owner);
       const candidates = candidatesFor(device, all);
       const { clock, policy } = this.#parts;
-      const newest = sift(candidates, device, clock.now(), policy).best ?? candidates[0];
+      const { free } = sift(candidates, device, clock.now(), policy.requireSignature);
+      const newest = standing(free)[0] ?? candidates[0];
       const firmware = id === undefined ? newest : all.find((known) => known.id === id);
       if (!firmware) throw new FirmwireError('firmware_not_found');
       const miss = mismatch(firmware, device);
@@ -61,6 +62,7 @@ export class Orders {
         return {
           ...chosen,
           freeSpace: undefined,
+          quarantine: undefined,
           update:
             isOut && known.update
               ? orderedAgain(known.update, forced)

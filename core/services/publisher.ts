@@ -8,7 +8,7 @@ import { type Platform, readPlatform, takesFiles } from '../platform.js';
 import type { BlobStore, Clock, DeviceStore, Lock, SignerStore, StagedBlob } from '../ports.js';
 import { admitManifest } from '../signing/admission.js';
 import { readManifest } from '../signing/manifest.js';
-import { afterPublishing, type Mark } from '../signing/marks.js';
+import { type Mark, mustRise } from '../signing/marks.js';
 import { sameVersion } from '../version.js';
 import type { Announced, Announcer } from './announcer.js';
 import type { Catalog } from './catalog.js';
@@ -136,15 +136,16 @@ export class Publisher {
     admitManifest(manifest, about, signers, this.#parts.clock.now(), this.#parts.requireSignature);
   }
 
-  /** What becomes of the owner's marks. @param isAgain this manifest has been published before */
-  async #marking(
-    firmware: Firmware,
-    isAgain: boolean,
-  ): Promise<((marks: readonly Mark[]) => readonly Mark[]) | undefined> {
-    if (firmware.manifest === undefined) return undefined;
-    const manifest = readManifest(firmware.manifest);
-    const trusted = new Set((await this.#parts.signers.list(firmware.owner)).map(({ id }) => id));
-    return (marks) => afterPublishing(marks, firmware, manifest, trusted, isAgain);
+  /** What insists that the sequence rises. @param before what was signed about the same bytes before, if they are there */
+  async #checkOf(
+    { owner, manifest: text }: Firmware,
+    before: string | undefined,
+  ): Promise<(marks: readonly Mark[]) => void> {
+    // Exactly this has been published before: its sender has not had the answer, or releases it now.
+    if (text === undefined || text === before) return () => {};
+    const manifest = readManifest(text);
+    const trusted = new Set((await this.#parts.signers.list(owner)).map(({ id }) => id));
+    return (marks) => mustRise(marks, manifest, trusted);
   }
 
   /** The platform whose updater will see the image: as said, or that of the one device it is for. */
@@ -188,6 +189,7 @@ export class Publisher {
       id: randomUUID(),
       owner,
       ...fields,
+      staging: undefined,
       chip,
       size: body.size,
       sha256: body.sha256,
@@ -209,11 +211,11 @@ export class Publisher {
       );
       if (known && known.sha256 !== firmware.sha256) throw new FirmwireError('version_exists');
       const next = merged(known, firmware);
-      const change = await this.#marking(next, known?.manifest === next.manifest);
+      const check = await this.#checkOf(next, known?.manifest);
       // Before anything is kept; and again with the write, as the one step that counts.
-      change?.(await catalog.marks(firmware.owner));
+      check(await catalog.marks(firmware.owner));
       await body.keep();
-      await catalog.put(next, change);
+      await catalog.put(next, check);
       // As everybody sees it from now on, with what its manifest comes to.
       const stored = (await catalog.get(next.owner, next.id)) ?? next;
       // Here, where no withdrawal can come in between: the last word on a topic holds.
@@ -231,7 +233,8 @@ function merged(known: Firmware | undefined, firmware: Firmware): Firmware {
   if (!known) return firmware;
   const isSignedAnew = firmware.manifest !== undefined && firmware.manifest !== known.manifest;
   if (!isSignedAnew) return { ...known, rollout: firmware.rollout };
-  return { ...firmware, id: known.id, notes: firmware.notes ?? known.notes };
+  const { id, notes, staging } = known;
+  return { ...firmware, id, notes: firmware.notes ?? notes, staging };
 }
 
 interface Parts {

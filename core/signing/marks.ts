@@ -35,34 +35,37 @@ const isSame = (a: Mark, b: Mark): boolean =>
   a.platform === b.platform && a.udid === b.udid && a.tags.join() === b.tags.join() && a.signer === b.signer;
 
 /**
- * The marks after a signed firmware is published.
+ * Insists that sequences rise.
  * @param trusted the ids of the keys that the owner trusts: what others said is passed over
- * @param isAgain exactly this manifest has been published before, so its sequence has been, too
- * @throws FirmwireError `sequence_too_low` if its sequence, or a higher one, has been published for this platform
+ * @throws FirmwireError `sequence_too_low` if this one, or a higher one, has been published for this platform
  */
-export function afterPublishing(
+export function mustRise(
+  marks: readonly Mark[],
+  { sequence, platform }: Manifest,
+  trusted: ReadonlySet<string>,
+): void {
+  const others = marks.filter((mark) => mark.platform === platformOf(platform) && trusted.has(mark.signer));
+  const most = Math.max(0, ...others.map(({ published }) => published));
+  if (sequence > most) return;
+  throw new FirmwireError(
+    'sequence_too_low',
+    `The manifest has the sequence ${sequence}; ${most} has been published for ${platform}, so the next is ${most + 1}.`,
+  );
+}
+
+/** The marks once this firmware, with what was signed about it, is stored; the same if nothing rises. */
+export function raised(
   marks: readonly Mark[],
   { udid, tags, rollout }: StoredFirmware,
   { sequence, signer, platform }: Manifest,
-  trusted: ReadonlySet<string>,
-  isAgain: boolean,
 ): readonly Mark[] {
   const target = { platform: platformOf(platform), udid, tags: [...tags].sort(), signer };
-  const others = marks.filter((mark) => mark.platform === target.platform && trusted.has(mark.signer));
-  const most = Math.max(0, ...others.map(({ published }) => published));
-  if (!isAgain && sequence <= most)
-    throw new FirmwireError(
-      'sequence_too_low',
-      `The manifest has the sequence ${sequence}; ${most} has been published for ${platform}, so the next is ${most + 1}.`,
-    );
   const fresh = { ...target, published: 0, released: 0 };
   const old = marks.find((mark) => isSame(mark, fresh)) ?? fresh;
-  const mark = {
-    ...target,
-    published: Math.max(sequence, old.published),
-    released: rollout === 'none' ? old.released : Math.max(sequence, old.released),
-  };
-  return [...marks.filter((each) => !isSame(each, mark)), mark];
+  const published = Math.max(sequence, old.published);
+  const released = rollout === 'none' ? old.released : Math.max(sequence, old.released);
+  if (published === old.published && released === old.released) return marks;
+  return [...marks.filter((each) => !isSame(each, old)), { ...target, published, released }];
 }
 
 /** The devices to which more than this sequence has been released, by keys that are still trusted. */

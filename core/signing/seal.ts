@@ -58,3 +58,24 @@ export function standing(firmware: readonly Firmware[]): readonly Firmware[] {
     seal ? seal.sequence >= sequence : !rollback || createdAt > top.createdAt,
   );
 }
+
+/** Firmware for one device, parted into what it may be given and what it must not; each in the order in which it came. */
+export function sift(
+  candidates: readonly Firmware[],
+  device: Device,
+  now: number,
+  requireSignature: boolean,
+): Sifted {
+  const barred: { firmware: Firmware; bar: Bar }[] = [];
+  const free = candidates.filter((firmware) => {
+    const bar = barOf(firmware, device, now, requireSignature);
+    if (bar) barred.push({ firmware, bar });
+    return bar === undefined;
+  });
+  return { free, barred };
+}
+
+interface Sifted {
+  readonly free: readonly Firmware[];
+  readonly barred: readonly { readonly firmware: Firmware; readonly bar: Bar }[];
+}

@@ -28,7 +28,7 @@ export function difference(manifest: Manifest, about: About): string | undefined
 }
 
 /** What a stored manifest says; undefined if that is nothing: the store has been tampered with, or is damaged. */
-function claimed(manifest: string): Manifest | undefined {
+export function claimed(manifest: string): Manifest | undefined {
   try {
     return readManifest(manifest);
   } catch {

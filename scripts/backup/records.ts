@@ -6,8 +6,9 @@ import { FirmwireError } from '../../core/errors.js';
 import type { FirmwareFile, Release, StoredFirmware } from '../../core/firmware.js';
 import { HISTORY_LENGTH, type HistoryEntry, type HistoryEvent } from '../../core/history.js';
 import type { DeviceHistory, RetainedEntry, StoreEntry } from '../../core/ports.js';
+import type { OfferWindow } from '../../core/rollouts/plan.js';
 import type { Rhythm } from '../../core/rollouts/rhythm.js';
-import type { Grant } from '../../core/rollouts/rollout.js';
+import type { Grant, RolloutState, Staging } from '../../core/rollouts/rollout.js';
 import type { Signer } from '../../core/signing/keys.js';
 import type { Mark, OwnerMarks } from '../../core/signing/marks.js';
 import type { Token } from '../../core/token.js';
@@ -67,6 +68,7 @@ const update = record({
   attemptEndedAt: maybeNumber,
   proven: Type.Boolean(),
   attempts: number,
+  begun: maybeNumber,
   error: maybeText,
   postponedUntil: maybeNumber,
   cancelOwed: Type.Boolean(),
@@ -117,6 +119,26 @@ const rhythm = record({
 } satisfies Members<Rhythm>);
 
 const quarantine = record({ at: number, firmware: text, reason: text } satisfies Members<Quarantine>);
+
+const staging = record({
+  rollout: id,
+  state: oneOf<RolloutState>({
+    scheduled: true,
+    running: true,
+    paused: true,
+    halted: true,
+    aborted: true,
+    done: true,
+  }),
+  stage: size,
+  of: size,
+  window: Type.Optional(
+    record({ days: texts, from: text, to: text, timeZone: text } satisfies Members<OfferWindow>),
+  ),
+  approval: text,
+  consented: Type.Boolean(),
+  attempts: size,
+} satisfies Members<Staging>);
 
 const SCHEMAS = {
   device: record({
@@ -182,6 +204,7 @@ const SCHEMAS = {
     envHash: maybeText,
     notes: maybeText,
     rollout: oneOf<Release>({ 'all-at-once': true, none: true }),
+    staging: Type.Optional(staging),
     chip: maybeText,
     size,
     sha256,

@@ -55,6 +55,7 @@ export const aFirmware = (change: Partial<Firmware> = {}): Firmware => {
     tags: [],
     envHash: undefined,
     notes: undefined,
+    staging: undefined,
     rollout: 'all-at-once',
     chip: 'esp8266',
     size: 300_000,

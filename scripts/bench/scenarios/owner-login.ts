@@ -36,6 +36,7 @@ const FIRMWARE = {
   envHash: undefined,
   tags: [],
   rollout: 'all-at-once',
+  staging: undefined,
   chip: undefined,
   size: IMAGE_BYTES,
   sha256: '',

@@ -234,6 +234,16 @@ describe('signed firmware', () => {
       expect(await look()).to.equal('sequence_lower');
     });
 
+    it('once the higher is released, however that comes about', async () => {
+      await world.device({ autoUpdate: true });
+      await publish('1.1.0', 7);
+      const { firmware } = await publish('1.2.0', 8, { fields: { rollout: 'none' } });
+      await world.domain.catalog.put({ ...firmware, rollout: 'all-at-once' });
+      expect(await look()).to.equal('offer 1.2.0');
+      await world.domain.publisher.withdraw(OWNER, firmware.id);
+      expect(await look()).to.equal('sequence_lower');
+    });
+
     it('also where the higher is for some devices only: the others get what is theirs', async () => {
       await world.device({ autoUpdate: true, tags: ['beta'] });
       await world.device({ udid: OTHER_UDID, mac: undefined, autoUpdate: true });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { decideUpdate } from '../../../core/decide.js';
 import type { Firmware } from '../../../core/firmware.js';
+import type { Staging } from '../../../core/rollouts/rollout.js';
 import type { Seal } from '../../../core/signing/seal.js';
 import { type Consent, ordered } from '../../../core/update.js';
 import { explain } from '../../../core/why.js';
@@ -119,6 +120,42 @@ describe('decideUpdate: signed firmware', () => {
     ['asks where auto update is off', auto({ autoUpdate: false }), [signed(1, '1.1.0')], 'ask s1'],
     ['stored and not released', auto(), [signed(1, '1.1.0', {}, { rollout: 'none' })], 'not_released'],
   ]);
+
+  describe('on its way by a rollout', () => {
+    const staging: Staging = {
+      rollout: 'r',
+      state: 'running',
+      stage: 1,
+      of: 2,
+      window: undefined,
+      approval: 'none',
+      consented: false,
+      attempts: 3,
+    };
+    const staged = (seal: Partial<Seal>) => signed(2, '1.2.0', seal, { rollout: 'none', staging });
+    const grant = { rollout: 'r', firmware: 's2', stage: 0, at: NOW, installedAt: undefined, returns: 0 };
+    decisions([
+      ['goes to whose turn it is', auto({ grant }), [signed(1, '1.1.0'), staged({})], 'offer s2 auto'],
+      [
+        'leaves the others what they have',
+        auto({ version: '1.1.0' }),
+        [signed(1, '1.1.0'), staged({})],
+        'waiting_for_stage',
+      ],
+      [
+        'is nothing to wait for if it must not be handed out',
+        auto({ version: '1.1.0' }),
+        [signed(1, '1.1.0'), staged({ isTrusted: false })],
+        'already_newest',
+      ],
+      [
+        'does not reach whose turn it is either, then',
+        auto({ grant, version: '1.1.0' }),
+        [signed(1, '1.1.0'), staged({ isTrusted: false })],
+        'signer_untrusted',
+      ],
+    ]);
+  });
 
   describe('beside unsigned firmware', () => {
     decisions([
