@@ -3,6 +3,7 @@ import { type Firmware, mismatch } from './firmware.js';
 import { isUpdatable, readPlatform } from './platform.js';
 import { isLive } from './rollouts/rollout.js';
 import { opensAt } from './rollouts/window.js';
+import { barOf, sift, standing } from './signing/seal.js';
 import type { Consent } from './update.js';
 import { compareVersions, sameVersion } from './version.js';
 
@@ -12,6 +13,8 @@ export interface OfferPolicy {
   readonly maxAttempts: number;
   /** The pause after the first attempt, in ms; it doubles with every further one. */
   readonly retryMs: number;
+  /** Firmware without a manifest is offered to nobody (`firmware.requireSignature`). */
+  readonly requireSignature: boolean;
 }
 
 /** Why there is nothing to do for a device. docs/reasons.md lists them; core/why.ts puts them into words. */
@@ -26,6 +29,10 @@ export type Reason =
   | 'device_newer'
   | 'declined'
   | 'postponed'
+  | 'unsigned'
+  | 'signer_untrusted'
+  | 'manifest_expired'
+  | 'sequence_lower'
   | 'image_too_large'
   | 'unverified'
   | 'retry_pause'
@@ -68,11 +75,11 @@ const byPreference = (a: Firmware, b: Firmware): number =>
 export const candidatesFor = (device: Device, all: readonly Firmware[]): Firmware[] =>
   all.filter((firmware) => mismatch(firmware, device) === undefined).sort(byPreference);
 
-/** True if the firmware is an update for what the device runs (wire.md 7). */
+/** True if the firmware is an update for what the device runs (wire.md 7). A rollback is one past version order. */
 export function isUpdateFor(firmware: Firmware, device: Device): boolean {
   if (device.version === undefined) return true;
   const order = compareVersions(firmware.version, device.version);
-  if (order !== 0) return order > 0;
+  if (order !== 0) return order > 0 || firmware.seal?.rollback === true;
   const taken = device.update?.firmware === firmware.id && device.update.state === 'installed';
   const { envHash } = device;
   if (taken || envHash === undefined || envHash.startsWith('cafebabe')) return false;
@@ -131,6 +138,8 @@ function carryOut(
   const { firmware } = order;
   // The device may have told another platform since it was ordered.
   if (mismatch(firmware, device) === 'chip') return none('other_chip', firmware);
+  const bar = barOf(firmware, device, now, policy.requireSignature);
+  if (bar) return none(bar, firmware);
   const held = heldBack(device, firmware, now, policy);
   if (held) return held.reason === 'retry_pause' ? held : undefined;
   return isTooLarge(firmware, device) ? none('image_too_large', firmware) : order;
@@ -200,14 +209,20 @@ export function decideUpdate(
       all.find(({ id }) => id === device.quarantine?.firmware),
     );
   const candidates = candidatesFor(device, all);
-  const best = candidates.find((firmware) => isReleasedTo(device, firmware));
-  if (!best) {
-    const [first] = candidates;
-    return first ? (awaited(device, candidates) ?? none('not_released', first)) : whyNoCandidate(device, all);
-  }
-  if (!isUpdateFor(best, device)) {
-    const coming = awaited(device, candidates);
+  const { free, barred } = sift(candidates, device, now, policy.requireSignature);
+  const [best] = standing(free.filter((firmware) => isReleasedTo(device, firmware)));
+  if (!best || !isUpdateFor(best, device)) {
+    const coming = awaited(device, free);
     if (coming) return coming;
+    // What it would get if it might is what its owner wonders about.
+    const missed = barred.find(
+      ({ firmware, bar }) =>
+        isReleasedTo(device, firmware) &&
+        (!best || (bar !== 'sequence_lower' && isUpdateFor(firmware, device))),
+    );
+    if (missed) return none(missed.bar, missed.firmware);
+    const [first] = candidates;
+    if (!best) return first ? none('not_released', first) : whyNoCandidate(device, all);
     const newer = device.version !== undefined && compareVersions(device.version, best.version) > 0;
     return none(newer ? 'device_newer' : 'already_newest', best);
   }

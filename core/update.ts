@@ -1,3 +1,5 @@
+import type { Seal } from './signing/seal.js';
+
 /**
  * The life of one update on one device. Each function is one arrow of the diagram in docs/update-states.md;
  * nothing else changes an update's state.
@@ -24,6 +26,9 @@ export interface Update {
   readonly state: UpdateState;
   /** When it entered this state, ms. */
   readonly since: number;
+  /** Who signed it, and its sequence; undefined: it is not signed. */
+  readonly signer: string | undefined;
+  readonly sequence: number | undefined;
   /** What the device ran when this update began. */
   readonly from: string | undefined;
   readonly consent: Consent | undefined;
@@ -51,13 +56,17 @@ interface Target {
   readonly id: string;
   readonly version: string;
   readonly size: number;
+  readonly seal?: Pick<Seal, 'signer' | 'sequence'> | undefined;
 }
+
+const signedAs = ({ seal }: Target) => ({ signer: seal?.signer, sequence: seal?.sequence });
 
 function begin(state: UpdateState, target: Target, from: string | undefined, now: number): Update {
   return {
     firmware: target.id,
     version: target.version,
     size: target.size,
+    ...signedAs(target),
     state,
     since: now,
     from,
@@ -143,7 +152,9 @@ export function offered(
   now: number,
 ): Update {
   const next = about(update, target, from, now);
-  return enter(next, 'offered', now, { consent, token, startedAt: undefined, cancelOwed: false });
+  // It may have been signed anew since the update began.
+  const signed = signedAs(target);
+  return enter(next, 'offered', now, { ...signed, consent, token, startedAt: undefined, cancelOwed: false });
 }
 
 /** A download began. */

@@ -1,5 +1,6 @@
 import type { Decision, Nothing, Reason } from './decide.js';
 import type { Device } from './device.js';
+import type { Firmware } from './firmware.js';
 import type { Update } from './update.js';
 
 /** Why a device has, or has not, been updated: a stable name, and one sentence for a person. */
@@ -24,6 +25,11 @@ const freeKib = (bytes: number): string => `${Math.floor(bytes / 1024)} KiB`;
 const at = (ms: number | undefined): string =>
   ms === undefined ? 'some time' : `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
+const lowerThan = (sequence: number | undefined, firmware: Firmware | undefined): string =>
+  sequence !== undefined && sequence > (firmware?.seal?.sequence ?? 0)
+    ? `it has run ${sequence}`
+    : 'a higher one has been released';
+
 type NoneSentence = (device: Device, decision: Nothing) => string;
 
 const lastError = (device: Device): string =>
@@ -44,6 +50,14 @@ const NONE: Readonly<Record<Reason, NoneSentence>> = {
   declined: (_, { firmware }) => `You declined ${firmware?.version}.`,
   postponed: (_, { firmware, until }) =>
     `You wanted to be asked again about ${firmware?.version} at ${at(until)}.`,
+  unsigned: (_, { firmware }) =>
+    `Firmware ${firmware?.version} is not signed, and this server offers signed firmware only.`,
+  signer_untrusted: (_, { firmware }) =>
+    `Firmware ${firmware?.version} is signed with the key ${firmware?.seal?.signer ?? 'of somebody'}, which you do not trust.`,
+  manifest_expired: (_, { firmware }) =>
+    `What you signed about ${firmware?.version} expired at ${at(firmware?.seal?.expiresAt)}; sign it anew.`,
+  sequence_lower: ({ sequence }, { firmware }) =>
+    `Firmware ${firmware?.version} has the sequence ${firmware?.seal?.sequence}, and ${lowerThan(sequence, firmware)}; sign a rollback to go back.`,
   image_too_large: ({ freeSpace }, { firmware }) =>
     `The image needs ${kib(firmware?.size ?? 0)}, the device has ${freeKib(freeSpace ?? 0)}.`,
   unverified: (_, { firmware }) =>

@@ -12,6 +12,7 @@ import { FirmwireError } from '../errors.js';
 import type { Firmware } from '../firmware.js';
 import type { KeyedLock } from '../keyed-lock.js';
 import type { Clock, TokenStore } from '../ports.js';
+import { sift, standing } from '../signing/seal.js';
 import { approved, asked, type Consent, gaveUp, isOpenQuestion, type Update, withdrawn } from '../update.js';
 import type { Catalog } from './catalog.js';
 import { type Issuer, type Offer, Overtaken } from './issuer.js';
@@ -99,7 +100,9 @@ export class Desk {
       const device = await this.#parts.records.settled(udid);
       if (!device) throw new FirmwireError('no_such_device');
       const all = await this.#parts.catalog.list(device.owner);
-      const [newest] = candidatesFor(device, all).filter((firmware) => isReleasedTo(device, firmware));
+      const { clock, policy } = this.#parts;
+      const { free } = sift(candidatesFor(device, all), device, clock.now(), policy.requireSignature);
+      const [newest] = standing(free.filter((firmware) => isReleasedTo(device, firmware)));
       const decision = await this.#decide(device);
       const issue = async (firmware: Firmware, consent: Consent): Promise<Offer> => {
         if (!this.#parts.issuer.mayIssue(udid)) throw new FirmwireError('throttled');

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { cover, coversAll, type Span } from '../coverage.js';
+import type { OfferPolicy } from '../decide.js';
 import type { Device } from '../device.js';
 import { FirmwireError, isStoreFailure } from '../errors.js';
 import type { Firmware } from '../firmware.js';
 import type { Clock, DownloadOutcome, Telemetry, TokenStore } from '../ports.js';
+import { barOf } from '../signing/seal.js';
 import { isLive, isToken, type Token, tokenHash } from '../token.js';
 import { downloaded, downloading, handedOver, type Update } from '../update.js';
 import type { Catalog } from './catalog.js';
@@ -25,6 +27,7 @@ interface Parts {
   readonly transfers: Transfers;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  readonly policy: Pick<OfferPolicy, 'requireSignature'>;
 }
 
 /** What a live token is for. */
@@ -55,6 +58,7 @@ export class Downloads {
     const firmware = await catalog.get(known.owner, known.firmware);
     // A firmware that was withdrawn or replaced is refused: never a mixture of old and new bytes.
     if (firmware?.sha256 !== known.sha256) throw this.#refused();
+    if (await this.#isBarred(firmware, known.udid)) throw this.#refused();
     if (freeSpace !== undefined && firmware.size > freeSpace) await this.#refuse(known, firmware, freeSpace);
     return { token: known, firmware, freeSpace };
   }
@@ -81,6 +85,14 @@ export class Downloads {
     const transfer: Transfer = { udid: token.udid, progress: 0, abort };
     transfers.begin(transfer);
     return new Delivery(this.#parts, begun, attempt, firmware, transfer);
+  }
+
+  /** What was offered may have expired since, or something with a higher sequence has been released. */
+  async #isBarred(firmware: Firmware, udid: string): Promise<boolean> {
+    const { records, clock, policy } = this.#parts;
+    if (firmware.manifest === undefined) return policy.requireSignature;
+    const device = await records.get(udid);
+    return !device || barOf(firmware, device, clock.now(), policy.requireSignature) !== undefined;
   }
 
   #refused(): FirmwireError {

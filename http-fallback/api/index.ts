@@ -14,8 +14,14 @@ import { keyApi } from './keys.js';
 import { type NoticeApiParts, noticeApi } from './notices.js';
 import { type RolloutApiParts, rolloutApi } from './rollouts.js';
 import type { ApiScope } from './scope.js';
+import { type SignerApiParts, signerApi } from './signers.js';
 
-export interface ApiParts extends DeviceApiParts, FirmwareApiParts, NoticeApiParts, RolloutApiParts {
+export interface ApiParts
+  extends DeviceApiParts,
+    FirmwareApiParts,
+    NoticeApiParts,
+    RolloutApiParts,
+    SignerApiParts {
   readonly accounts: Accounts;
   readonly log: Log;
   /** A request that is no upload must have arrived whole within so many ms. */
@@ -56,4 +62,5 @@ export async function apiRoutes(scope: FastifyInstance, parts: ApiParts): Promis
   noticeApi(api, parts);
   keyApi(api, parts);
   rolloutApi(api, parts);
+  signerApi(api, parts);
 }

@@ -3,12 +3,14 @@ import { Compile, type Validator } from 'typebox/compile';
 import type { ApiKey, Owner, Scope } from '../../core/account.js';
 import type { Device, Quarantine } from '../../core/device.js';
 import { FirmwireError } from '../../core/errors.js';
-import type { Firmware, FirmwareFile, Release } from '../../core/firmware.js';
+import type { FirmwareFile, Release, StoredFirmware } from '../../core/firmware.js';
 import { HISTORY_LENGTH, type HistoryEntry, type HistoryEvent } from '../../core/history.js';
 import type { DeviceHistory, RetainedEntry, StoreEntry } from '../../core/ports.js';
 import type { OfferWindow } from '../../core/rollouts/plan.js';
 import type { Rhythm } from '../../core/rollouts/rhythm.js';
 import type { Grant, RolloutState, Staging } from '../../core/rollouts/rollout.js';
+import type { Signer } from '../../core/signing/keys.js';
+import type { Mark, OwnerMarks } from '../../core/signing/marks.js';
 import type { Token } from '../../core/token.js';
 import type { Consent, Update, UpdateState } from '../../core/update.js';
 
@@ -53,6 +55,8 @@ const update = record({
   firmware: text,
   version: text,
   size,
+  signer: maybeText,
+  sequence: maybeNumber,
   state: oneOf<UpdateState>(STATES),
   since: number,
   from: maybeText,
@@ -71,6 +75,15 @@ const update = record({
 } satisfies Members<Update>);
 
 const file = record({ name: text, size, sha256 } satisfies Members<FirmwareFile>);
+
+const mark = record({
+  platform: text,
+  udid: maybeText,
+  tags: texts,
+  signer: text,
+  published: size,
+  released: size,
+} satisfies Members<Mark>);
 
 const historyEntry = record({
   event: oneOf<HistoryEvent>({
@@ -149,6 +162,8 @@ const SCHEMAS = {
     createdAt: number,
     lastSeen: number,
     declined: texts,
+    signer: maybeText,
+    sequence: maybeNumber,
     update: Type.Optional(update),
     grant: Type.Optional(grant),
     rhythm: Type.Optional(rhythm),
@@ -194,10 +209,19 @@ const SCHEMAS = {
     size,
     sha256,
     md5: Type.String({ pattern: '^[0-9a-f]{32}$' }),
-    format: oneOf<Firmware['format']>({ image: true, files: true }),
+    format: oneOf<StoredFirmware['format']>({ image: true, files: true }),
     files: Type.Array(file),
+    manifest: maybeText,
     createdAt: number,
-  } satisfies Members<Firmware>),
+  } satisfies Members<StoredFirmware>),
+  marks: record({ owner, marks: Type.Array(mark) } satisfies Members<OwnerMarks>),
+  signer: record({
+    id: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+    owner,
+    alias: text,
+    publicKey: sha256,
+    createdAt: number,
+  } satisfies Members<Signer>),
   key: record({
     hash: sha256,
     owner,

@@ -64,6 +64,7 @@ export function appOf(
     registry,
     rollback,
     rollouts,
+    signers,
   } = domain;
   const { http, throttle } = settings;
   const requestMs = http.requestSeconds * SECOND;
@@ -117,6 +118,7 @@ export function appOf(
       publisher,
       rollouts,
       rollback,
+      signers,
       consent,
       maxUploadBytes: http.maxUploadBytes,
       cutDevice: (udid) => {

@@ -34,6 +34,8 @@ export const aDevice = (change: Partial<Device> = {}): Device => ({
   createdAt: NOW - 24 * HOUR,
   lastSeen: NOW - MINUTE,
   declined: [],
+  signer: undefined,
+  sequence: undefined,
   update: undefined,
   grant: undefined,
   rhythm: undefined,
@@ -61,6 +63,7 @@ export const aFirmware = (change: Partial<Firmware> = {}): Firmware => {
     md5: 'd4'.repeat(16),
     format: 'image',
     files: [{ name: 'firmware.bin', size: 300_000, sha256: 'c3'.repeat(32) }],
+    manifest: undefined,
     createdAt: NOW - HOUR,
     ...change,
   };

@@ -144,5 +144,6 @@ const FIRMWARE: Firmware = {
   md5: '0'.repeat(32),
   format: 'image',
   files: [],
+  manifest: undefined,
   createdAt: START,
 };
