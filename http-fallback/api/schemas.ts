@@ -89,6 +89,7 @@ export const DevicePatchBody = Type.Object(
     alias: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
     autoUpdate: Type.Optional(Type.Boolean()),
     tags: Type.Optional(Type.Array(Tag, { maxItems: 32, uniqueItems: true })),
+    quarantine: Type.Optional(Type.Null({ description: 'Lets a device that was set aside back in' })),
   },
   { additionalProperties: false, minProperties: 1 },
 );
