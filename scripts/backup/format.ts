@@ -8,10 +8,10 @@ import type { Kind } from './records.js';
  * numbered files of lines, firmware bytes as `firmware/<sha256>` before the records that name them, `checksums.json`.
  */
 const FORMAT = 'firmwire-backup';
-/** 3: keys may end, be bound to a device, and have more scopes. */
+/** 3: keys may end, be bound to a device, and have more scopes; there are rollouts. */
 const VERSION = 3;
-/** Before this version there were no histories. */
-const WITH_HISTORIES = 2;
+/** Before this version there were none of these. */
+const SINCE: Readonly<Partial<Record<Kind, number>>> = { history: 2, rollout: 3, 'rollout-entry': 3 };
 
 export const MANIFEST = 'manifest.json';
 export const CHECKSUMS = 'checksums.json';
@@ -22,6 +22,8 @@ const FOLDERS: Readonly<Record<Kind, string>> = {
   history: 'history',
   token: 'tokens',
   retained: 'retained',
+  rollout: 'rollouts',
+  'rollout-entry': 'rollout-log',
   firmware: 'firmware',
   key: 'keys',
   owner: 'owners',
@@ -54,6 +56,8 @@ export const noCounts = (): Counts => ({
   history: 0,
   token: 0,
   retained: 0,
+  rollout: 0,
+  'rollout-entry': 0,
   firmware: 0,
   key: 0,
   owner: 0,
@@ -96,14 +100,13 @@ export const bytesName = (sha256: string): string => `${FOLDERS.firmware}/${sha2
 export function readName(name: string): Place | undefined {
   const sha256 = /^firmware\/([0-9a-f]{64})$/.exec(name)?.[1];
   if (sha256 !== undefined) return { is: 'bytes', kind: 'firmware', sha256 };
-  const [, folder = '', digits = ''] = /^([a-z]+)\/(\d{6,9})\.ndjson$/.exec(name) ?? [];
+  const [, folder = '', digits = ''] = /^([a-z-]+)\/(\d{6,9})\.ndjson$/.exec(name) ?? [];
   const kind = KIND_OF.get(folder);
   return kind && { is: 'lines', kind, number: Number(digits) };
 }
 
 /** True if a backup of this version may hold records of this kind. */
-export const mayHold = (version: number, kind: Kind): boolean =>
-  kind !== 'history' || version >= WITH_HISTORIES;
+export const mayHold = (version: number, kind: Kind): boolean => version >= (SINCE[kind] ?? 1);
 
 /** Where a kind stands in the file; a later one has a higher number. */
 export const rank = (kind: Kind): number => ORDER.indexOf(kind);
@@ -114,7 +117,10 @@ export function checksumsText(
   entries: ReadonlyMap<string, string>,
   version: number = VERSION,
 ): string {
-  const { history, ...others } = { ...noCounts(), ...counts };
-  const known = mayHold(version, 'history') ? { ...noCounts(), ...others, history } : others;
+  const known = Object.fromEntries(
+    Object.entries({ ...noCounts(), ...counts }).filter(
+      ([kind]) => !(kind in SINCE) || mayHold(version, kind as Kind),
+    ),
+  );
   return `${JSON.stringify({ counts: known, entries: Object.fromEntries(entries) }, undefined, 1)}\n`;
 }

@@ -6,8 +6,16 @@ import { FirmwireError } from '../../core/errors.js';
 import type { Firmware, FirmwareFile, Release } from '../../core/firmware.js';
 import { HISTORY_LENGTH, type HistoryEntry, type HistoryEvent } from '../../core/history.js';
 import type { DeviceHistory, RetainedEntry, StoreEntry } from '../../core/ports.js';
+import type { Approval, OfferWindow, RolloutFilter, RolloutPlan, Weekday } from '../../core/rollouts/plan.js';
 import type { Rhythm } from '../../core/rollouts/rhythm.js';
-import type { Grant } from '../../core/rollouts/rollout.js';
+import type {
+  Grant,
+  Rollout,
+  RolloutEntry,
+  RolloutState,
+  Stage,
+  StageState,
+} from '../../core/rollouts/rollout.js';
 import type { Token } from '../../core/token.js';
 import type { Consent, Update, UpdateState } from '../../core/update.js';
 
@@ -105,6 +113,40 @@ const rhythm = record({
 
 const quarantine = record({ at: number, firmware: text, reason: text } satisfies Members<Quarantine>);
 
+const offerWindow = record({
+  days: Type.Array(
+    oneOf<Weekday>({ mon: true, tue: true, wed: true, thu: true, fri: true, sat: true, sun: true }),
+  ),
+  from: text,
+  to: text,
+  timeZone: text,
+} satisfies Members<OfferWindow>);
+
+const plan = record({
+  filter: record({
+    platform: maybeText,
+    tags: texts,
+    versions: maybeText,
+    udids: texts,
+  } satisfies Members<RolloutFilter>),
+  stages: Type.Array(Type.Union([record({ devices: size }), record({ percent: number })])),
+  ratePerMinute: maybeNumber,
+  window: Type.Optional(offerWindow),
+  deadlineMs: number,
+  probationMs: number,
+  retries: size,
+  successThreshold: number,
+  failureThreshold: number,
+  approval: oneOf<Approval>({ none: true, once: true, stage: true, device: true }),
+} satisfies Members<RolloutPlan>);
+
+const stage = record({
+  state: oneOf<StageState>({ waiting: true, approval: true, open: true, done: true }),
+  goal: size,
+  openedAt: maybeNumber,
+  forced: Type.Boolean(),
+} satisfies Members<Stage>);
+
 const SCHEMAS = {
   device: record({
     owner,
@@ -157,6 +199,41 @@ const SCHEMAS = {
     payload: Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$' }),
     qos: Type.Enum([0, 1, 2]),
   } satisfies Members<RetainedEntry>),
+  rollout: record({
+    id,
+    owner,
+    firmware: text,
+    version: text,
+    plan,
+    state: oneOf<RolloutState>({
+      scheduled: true,
+      running: true,
+      paused: true,
+      halted: true,
+      aborted: true,
+      done: true,
+    }),
+    reason: maybeText,
+    stage: size,
+    stages: Type.Array(stage),
+    population: size,
+    approvedStage: Type.Integer({ minimum: -1 }),
+    createdAt: number,
+    changedAt: number,
+    revision: Type.Integer({ minimum: 1 }),
+  } satisfies Members<Rollout>),
+  'rollout-entry': record({
+    owner,
+    rollout: text,
+    version: text,
+    at: number,
+    who: text,
+    what: text,
+    stage: maybeNumber,
+    udid: maybeText,
+    rule: maybeText,
+    evidence: maybeText,
+  } satisfies Members<RolloutEntry>),
   firmware: record({
     id,
     owner,

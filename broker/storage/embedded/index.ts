@@ -8,6 +8,7 @@ import { firmwareStore } from './firmware.js';
 import { Histories, historyStore } from './histories.js';
 import { Identity } from './identity.js';
 import { retainedStore, type SynchronousRetained } from './retained.js';
+import { rolloutStore } from './rollouts.js';
 import { tokenStore } from './tokens.js';
 
 /** Everything a lone server remembers, in one file. */
@@ -31,6 +32,7 @@ export const openEmbedded = (dir: string, toRestore = false): Promise<EmbeddedSt
       accounts: accountStore(environment),
       devices: deviceStore(environment, records, histories),
       firmware: firmwareStore(environment),
+      rollouts: rolloutStore(environment),
       tokens: tokenStore(environment, records),
       history: historyStore(environment, histories, records),
       retained: retainedStore(environment),

@@ -2,6 +2,7 @@ import type { ApiKey, Owner } from '../../../core/account.js';
 import type { Device } from '../../../core/device.js';
 import type { Firmware } from '../../../core/firmware.js';
 import type { HistoryEntry } from '../../../core/history.js';
+import type { Rollout } from '../../../core/rollouts/rollout.js';
 import type { Token } from '../../../core/token.js';
 
 /** How a value becomes the text that Redis holds, and back. */
@@ -26,6 +27,7 @@ export const ownerKey = (id: string): Key<Owner> => ({ name: `owner:${id}`, code
 export const apiKey = (hash: string): Key<ApiKey> => ({ name: `key:${hash}`, codec: JSON_CODEC });
 export const deviceKey = (udid: string): Key<Device> => ({ name: `device:${udid}`, codec: JSON_CODEC });
 export const firmwareKey = (id: string): Key<Firmware> => ({ name: `firmware:${id}`, codec: JSON_CODEC });
+export const rolloutKey = (id: string): Key<Rollout> => ({ name: `rollout:${id}`, codec: JSON_CODEC });
 /** wire.md 6. */
 export const tokenKey = (hash: string): Key<Token> => ({ name: `ott:${hash}`, codec: JSON_CODEC });
 /** The hash of the device's token that is not complete. */
@@ -61,6 +63,12 @@ export const claimantsOf = (owner: string, mac: string): string => `mac:${owner}
 export const firmwareOf = (owner: string): string => `firmwares:${owner}`;
 /** Set: ids of the firmware that consists of these bytes. */
 export const usersOf = (sha256: string): string => `digest:${sha256}`;
+/** Sorted set: rollout id by when it was made. */
+export const rolloutsOf = (owner: string): string => `rollouts:${owner}`;
+/** Sorted set: ids of the live rollouts of all owners, by when they were made. */
+export const ROLLOUTS_LIVE = 'rollouts-live';
+/** List: the lines of an owner's log of decisions as JSON, oldest first. */
+export const rolloutLogOf = (owner: string): string => `rollout-log:${owner}`;
 /** Bytes: QoS, payload. */
 export const retainedKey = (topic: string): string => `retained:${topic}`;
 
