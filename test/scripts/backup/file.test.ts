@@ -124,6 +124,8 @@ describe('the file of a backup', () => {
       'history/000001.ndjson',
       'tokens/000001.ndjson',
       'retained/000001.ndjson',
+      'rollouts/000001.ndjson',
+      'rollout-log/000001.ndjson',
       `firmware/${sha256(IMAGE)}`,
       `firmware/${sha256(LARGE)}`,
       'firmware/000001.ndjson',
@@ -136,7 +138,18 @@ describe('the file of a backup', () => {
     expect(recordsOf(found)).to.deep.equal(sorted(ENTRIES));
     expect(found.at(-1)).to.deep.equal({
       kind: 'end',
-      counts: { device: 3, history: 2, token: 3, retained: 2, firmware: 3, key: 3, owner: 2, bytes: 2 },
+      counts: {
+        device: 3,
+        history: 2,
+        token: 3,
+        retained: 2,
+        rollout: 2,
+        'rollout-entry': 3,
+        firmware: 3,
+        key: 3,
+        owner: 2,
+        bytes: 2,
+      },
     });
     expect(JSON.parse(String(named(/manifest/).content))).to.deep.equal({
       format: 'firmwire-backup',
@@ -351,22 +364,52 @@ describe('the file of a backup', () => {
         member((f) => ({ ...f, sha256: 'cd'.repeat(32) })),
       ),
     ).to.match(/line 1: .*are missing/);
+    const changed = async (name: RegExp, more: Readonly<Record<string, unknown>>) =>
+      change(
+        name,
+        member((found) => ({ ...found, ...more })),
+      );
+    expect(await changed(/rollouts/, { revision: 0 })).to.match(/line 1: \/revision/);
+    expect(await changed(/rollouts/, { state: 'ended' })).to.match(/line 1: \/state/);
+    expect(await changed(/rollouts/, { plan: { filter: {} } })).to.match(/line 1: \/plan/);
+    expect(await changed(/rollouts/, { stages: [{ goal: 1 }] })).to.match(/line 1: \/stages/);
+    expect(await changed(/rollout-log/, { owner: 'x' })).to.match(/line 1: \/owner/);
+    expect(await changed(/rollout-log/, { more: 1 })).to.match(/line 1: \/more is not known/);
     expect(await change(/owners/, () => 'null\n')).to.match(/line 1/);
   });
 
-  it('of the version before, which had no histories, is read', async () => {
-    const old = replaced(/manifest/, (content) => String(content).replace('"version": 3', '"version": 1'));
-    const without = old.filter(({ name }) => !name.startsWith('history/'));
-    const last = without.at(-1);
-    const told = JSON.parse(String(last?.content));
-    delete told.counts.history;
-    const content = Buffer.from(JSON.stringify(told));
-    const found = await read(
-      await repack(rechecked([...without.slice(0, -1), { name: 'checksums.json', content }], 1)),
-    );
-    expect(recordsOf(found)).to.deep.equal(sorted(ENTRIES.filter(({ kind }) => kind !== 'history')));
-    expect(await refusal(await repack(rechecked(old, 1)))).to.match(/history\/000001.*no such part/);
-    expect(await refusal(await repack(rechecked(without, 2)))).to.match(/checksums/);
+  for (const [version, kinds, folders] of [
+    [1, ['history', 'rollout', 'rollout-entry'], /^(history|rollouts|rollout-log)\//],
+    [2, ['rollout', 'rollout-entry'], /^(rollouts|rollout-log)\//],
+  ] as const)
+    it(`of version ${version}, which had no ${kinds.join(', ')}, is read`, async () => {
+      const old = replaced(/manifest/, (content) =>
+        String(content).replace('"version": 3', `"version": ${version}`),
+      );
+      const without = old.filter(({ name }) => !folders.test(name));
+      const told = JSON.parse(String(without.at(-1)?.content));
+      for (const kind of kinds) delete told.counts[kind];
+      const content = Buffer.from(JSON.stringify(told));
+      const found = await read(
+        await repack(rechecked([...without.slice(0, -1), { name: 'checksums.json', content }], version)),
+      );
+      const left = ENTRIES.filter(({ kind }) => !kinds.some((gone) => gone === kind));
+      expect(recordsOf(found)).to.deep.equal(sorted(left));
+      const first = old.find(({ name }) => folders.test(name))?.name ?? 'none';
+      expect(await refusal(await repack(rechecked(old, version)))).to.include(
+        `${first}: a backup has no such part`,
+      );
+      expect(await refusal(await repack(rechecked(without, 3)))).to.match(/checksums/);
+    });
+
+  it('has the checksums that were written before there were rollouts', async () => {
+    const counts = { device: 1, token: 2, retained: 3, firmware: 4, key: 5, owner: 6, bytes: 7 };
+    const text = (known: object) =>
+      `${JSON.stringify({ counts: known, entries: { a: 'b' } }, undefined, 1)}\n`;
+    const { device, ...others } = counts;
+    const all = { ...counts, history: 8, rollout: 0, 'rollout-entry': 0 };
+    expect(checksumsText(all, new Map([['a', 'b']]), 1)).to.equal(text(counts));
+    expect(checksumsText(all, new Map([['a', 'b']]), 2)).to.equal(text({ device, history: 8, ...others }));
   });
 
   it('of a newer version, or of another program it is refused', async () => {
