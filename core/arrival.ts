@@ -27,6 +27,8 @@ export function newDevice(owner: string, udid: string, facts: CheckIn, now: numb
     createdAt: now,
     lastSeen: now,
     declined: [],
+    signer: undefined,
+    sequence: undefined,
     update: undefined,
     grant: undefined,
     rhythm: undefined,
@@ -72,6 +74,7 @@ export function arrived(device: Device, facts: CheckIn, now: number): Device {
   if (update && facts.version !== undefined) update = afterVersion(update, facts.version, now);
   if (update && error !== undefined) update = afterError(update, error, now);
 
+  const proven = update?.state === 'installed' ? update : undefined;
   const generated = device.alias === generateAlias(device.platform, device.mac, device.udid);
   const alias = generated ? firstAlias(device, facts) : device.alias;
   const versionChanged = facts.version !== undefined && facts.version !== device.version;
@@ -98,6 +101,8 @@ export function arrived(device: Device, facts: CheckIn, now: number): Device {
     createdAt: device.createdAt,
     lastSeen: now,
     declined: device.declined,
+    signer: proven?.signer ?? device.signer,
+    sequence: proven?.sequence ?? device.sequence,
     update,
     grant: afterUpdate(device.grant, update, now),
     rhythm: device.rhythm,
@@ -125,6 +130,8 @@ const DECISIVE = [
   'freeSpace',
   'autoUpdate',
   'introduced',
+  'signer',
+  'sequence',
   'update',
 ] as const satisfies readonly (keyof Device)[];
 

@@ -30,6 +30,9 @@ export interface Device {
   readonly lastSeen: number;
   /** Versions the owner said no to. */
   readonly declined: readonly string[];
+  /** Of the newest signed firmware that it has proven to run: who signed it, and its sequence. */
+  readonly signer: string | undefined;
+  readonly sequence: number | undefined;
   /** The one update this device is owed, is taking or took last. */
   readonly update: Update | undefined;
   /** Its place in the newest rollout that let it in. */

@@ -2,6 +2,7 @@ import type { Owner } from '../../core/account.js';
 import { FirmwireError } from '../../core/errors.js';
 import type {
   DeviceHistory,
+  FirmwareStore,
   HistoryStore,
   Page,
   RolloutStore,
@@ -10,6 +11,7 @@ import type {
   Stores,
 } from '../../core/ports.js';
 import type { Rollout, RolloutEntry } from '../../core/rollouts/rollout.js';
+import type { OwnerMarks } from '../../core/signing/marks.js';
 import type { Token } from '../../core/token.js';
 import type { RetainedStore } from '../retained.js';
 
@@ -25,6 +27,12 @@ export interface TokenArchive {
 export interface HistoryArchive {
   /** Writes a device's history in the place of what there is. */
   restore(history: DeviceHistory): Promise<void>;
+}
+
+/** What a `FirmwareStore` is asked besides when all marks move. */
+export interface MarksArchive {
+  /** Writes an owner's marks in the place of what there is. */
+  restoreMarks(marks: OwnerMarks): Promise<void>;
 }
 
 /** What a `RolloutStore` is asked besides when all rollouts move. */
@@ -45,7 +53,8 @@ export interface ArchiveState {
   finish(id: string): Promise<void>;
 }
 
-type Parts = Pick<Stores, 'accounts' | 'devices' | 'firmware'> & {
+type Parts = Pick<Stores, 'accounts' | 'devices' | 'signers'> & {
+  readonly firmware: FirmwareStore & MarksArchive;
   readonly tokens: TokenArchive;
   readonly history: HistoryStore & HistoryArchive;
   readonly rollouts: RolloutStore & RolloutArchive;
@@ -76,6 +85,10 @@ export function storeArchive(stores: Parts, state: ArchiveState): StoreArchive {
         return stores.firmware.put(entry.value);
       case 'rollout':
         return stores.rollouts.restore(entry.value);
+      case 'marks':
+        return stores.firmware.restoreMarks(entry.value);
+      case 'signer':
+        return stores.signers.add(entry.value);
       case 'token':
         return stores.tokens.restore(entry.value);
       case 'history':
@@ -118,6 +131,12 @@ export function storeArchive(stores: Parts, state: ArchiveState): StoreArchive {
     for (const { id } of owners) yield* linesOf(id);
     for (const { id } of owners)
       for (const value of await stores.firmware.list(id)) yield { kind: 'firmware', value };
+    for (const { id: owner } of owners) {
+      const marks = await stores.firmware.marks(owner);
+      if (marks.length > 0) yield { kind: 'marks', value: { owner, marks } };
+    }
+    for (const { id } of owners)
+      for (const value of await stores.signers.list(id)) yield { kind: 'signer', value };
     for (const { id } of owners)
       for (const value of await stores.accounts.listKeys(id)) yield { kind: 'key', value };
     for (const value of owners) yield { kind: 'owner', value };

@@ -129,6 +129,10 @@ const freeSpaceOf = ({ headers }: FastifyRequest): number | undefined => {
   return typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 };
 
+/** What a device that checks for itself needs, before the first byte. Without it nothing changes for the others. */
+const manifestHeader = ({ manifest }: Firmware): Record<string, string> =>
+  manifest === undefined ? {} : { 'Firmwire-Manifest': Buffer.from(manifest).toString('base64url') };
+
 function headersFor(
   firmware: Firmware,
   { span: [start, end], partial }: Selection,
@@ -142,6 +146,7 @@ function headersFor(
     ETag: entityTag(firmware.sha256),
     'Accept-Ranges': 'bytes',
     ...(partial ? { 'Content-Range': `bytes ${start}-${end - 1}/${firmware.size}` } : {}),
+    ...manifestHeader(firmware),
     Connection: 'close',
   };
 }

@@ -8,10 +8,16 @@ import type { Kind } from './records.js';
  * numbered files of lines, firmware bytes as `firmware/<sha256>` before the records that name them, `checksums.json`.
  */
 const FORMAT = 'firmwire-backup';
-/** 3: keys may end, be bound to a device, and have more scopes; there are rollouts. */
-const VERSION = 3;
+/** 3: keys may end, be bound to a device, and have more scopes; 4: firmware may be signed, and there are rollouts. */
+const VERSION = 4;
 /** Before this version there were none of these. */
-const SINCE: Readonly<Partial<Record<Kind, number>>> = { history: 2, rollout: 3, 'rollout-entry': 3 };
+const SINCE: Readonly<Partial<Record<Kind, number>>> = {
+  history: 2,
+  rollout: 4,
+  'rollout-entry': 4,
+  marks: 4,
+  signer: 4,
+};
 
 export const MANIFEST = 'manifest.json';
 export const CHECKSUMS = 'checksums.json';
@@ -25,6 +31,8 @@ const FOLDERS: Readonly<Record<Kind, string>> = {
   rollout: 'rollouts',
   'rollout-entry': 'rollout-log',
   firmware: 'firmware',
+  marks: 'marks',
+  signer: 'signers',
   key: 'keys',
   owner: 'owners',
 };
@@ -59,6 +67,8 @@ export const noCounts = (): Counts => ({
   rollout: 0,
   'rollout-entry': 0,
   firmware: 0,
+  marks: 0,
+  signer: 0,
   key: 0,
   owner: 0,
   bytes: 0,

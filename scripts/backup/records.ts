@@ -3,46 +3,31 @@ import { Compile, type Validator } from 'typebox/compile';
 import type { ApiKey, Owner, Scope } from '../../core/account.js';
 import type { Device, Quarantine } from '../../core/device.js';
 import { FirmwireError } from '../../core/errors.js';
-import type { Firmware, FirmwareFile, Release } from '../../core/firmware.js';
+import type { FirmwareFile, Release, StoredFirmware } from '../../core/firmware.js';
 import { HISTORY_LENGTH, type HistoryEntry, type HistoryEvent } from '../../core/history.js';
 import type { DeviceHistory, RetainedEntry, StoreEntry } from '../../core/ports.js';
-import type { Approval, OfferWindow, RolloutFilter, RolloutPlan, Weekday } from '../../core/rollouts/plan.js';
-import type { Rhythm } from '../../core/rollouts/rhythm.js';
-import type {
-  Grant,
-  Rollout,
-  RolloutEntry,
-  RolloutState,
-  Stage,
-  StageState,
-} from '../../core/rollouts/rollout.js';
+import type { Signer } from '../../core/signing/keys.js';
+import type { Mark, OwnerMarks } from '../../core/signing/marks.js';
 import type { Token } from '../../core/token.js';
 import type { Consent, Update, UpdateState } from '../../core/update.js';
+import {
+  id,
+  type Members,
+  maybeNumber,
+  maybeText,
+  number,
+  oneOf,
+  owner,
+  record,
+  sha256,
+  size,
+  text,
+  texts,
+} from './members.js';
+import { grant, rhythm, rollout, rolloutEntry, staging } from './rollout-records.js';
 
-/**
- * The lines of a backup: each is one record as JSON. The schemas below name every member of a record; `satisfies`
- * lets nobody add one to the domain without adding it here.
- */
+/** The lines of a backup: each is one record as JSON. The schemas below name every member of a record. */
 export type Kind = StoreEntry['kind'];
-
-type Members<T> = Readonly<Record<keyof T, Type.TSchema>>;
-
-const record = <P extends Type.TProperties>(members: P) =>
-  Type.Object(members, { additionalProperties: false });
-
-/** One of the words of a union, all of which have to be named. */
-const oneOf = <W extends string>(words: Readonly<Record<W, true>>) => Type.Enum(Object.keys(words));
-
-const text = Type.String();
-const maybeText = Type.Optional(text);
-const number = Type.Number();
-const maybeNumber = Type.Optional(number);
-const texts = Type.Array(text);
-const owner = Type.String({ pattern: '^[a-z0-9]{64,128}$' });
-/** What a store can use as a key. */
-const id = Type.String({ pattern: '^[!-~]{1,128}$' });
-const sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
-const size = Type.Integer({ minimum: 0 });
 
 const STATES: Readonly<Record<UpdateState, true>> = {
   offered: true,
@@ -60,6 +45,8 @@ const update = record({
   firmware: text,
   version: text,
   size,
+  signer: maybeText,
+  sequence: maybeNumber,
   state: oneOf<UpdateState>(STATES),
   since: number,
   from: maybeText,
@@ -71,12 +58,22 @@ const update = record({
   attemptEndedAt: maybeNumber,
   proven: Type.Boolean(),
   attempts: number,
+  begun: maybeNumber,
   error: maybeText,
   postponedUntil: maybeNumber,
   cancelOwed: Type.Boolean(),
 } satisfies Members<Update>);
 
 const file = record({ name: text, size, sha256 } satisfies Members<FirmwareFile>);
+
+const mark = record({
+  platform: text,
+  udid: maybeText,
+  tags: texts,
+  signer: text,
+  published: size,
+  released: size,
+} satisfies Members<Mark>);
 
 const historyEntry = record({
   event: oneOf<HistoryEvent>({
@@ -96,56 +93,7 @@ const historyEntry = record({
   error: maybeText,
 } satisfies Members<HistoryEntry>);
 
-const grant = record({
-  rollout: id,
-  firmware: text,
-  stage: size,
-  at: number,
-  installedAt: maybeNumber,
-  returns: size,
-} satisfies Members<Grant>);
-
-const rhythm = record({
-  silence: number,
-  between: maybeNumber,
-  returnedAt: number,
-} satisfies Members<Rhythm>);
-
 const quarantine = record({ at: number, firmware: text, reason: text } satisfies Members<Quarantine>);
-
-const offerWindow = record({
-  days: Type.Array(
-    oneOf<Weekday>({ mon: true, tue: true, wed: true, thu: true, fri: true, sat: true, sun: true }),
-  ),
-  from: text,
-  to: text,
-  timeZone: text,
-} satisfies Members<OfferWindow>);
-
-const plan = record({
-  filter: record({
-    platform: maybeText,
-    tags: texts,
-    versions: maybeText,
-    udids: texts,
-  } satisfies Members<RolloutFilter>),
-  stages: Type.Array(Type.Union([record({ devices: size }), record({ percent: number })])),
-  ratePerMinute: maybeNumber,
-  window: Type.Optional(offerWindow),
-  deadlineMs: number,
-  probationMs: number,
-  retries: size,
-  successThreshold: number,
-  failureThreshold: number,
-  approval: oneOf<Approval>({ none: true, once: true, stage: true, device: true }),
-} satisfies Members<RolloutPlan>);
-
-const stage = record({
-  state: oneOf<StageState>({ waiting: true, approval: true, open: true, done: true }),
-  goal: size,
-  openedAt: maybeNumber,
-  forced: Type.Boolean(),
-} satisfies Members<Stage>);
 
 const SCHEMAS = {
   device: record({
@@ -169,6 +117,8 @@ const SCHEMAS = {
     createdAt: number,
     lastSeen: number,
     declined: texts,
+    signer: maybeText,
+    sequence: maybeNumber,
     update: Type.Optional(update),
     grant: Type.Optional(grant),
     rhythm: Type.Optional(rhythm),
@@ -199,41 +149,8 @@ const SCHEMAS = {
     payload: Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$' }),
     qos: Type.Enum([0, 1, 2]),
   } satisfies Members<RetainedEntry>),
-  rollout: record({
-    id,
-    owner,
-    firmware: text,
-    version: text,
-    plan,
-    state: oneOf<RolloutState>({
-      scheduled: true,
-      running: true,
-      paused: true,
-      halted: true,
-      aborted: true,
-      done: true,
-    }),
-    reason: maybeText,
-    stage: size,
-    stages: Type.Array(stage),
-    population: size,
-    approvedStage: Type.Integer({ minimum: -1 }),
-    createdAt: number,
-    changedAt: number,
-    revision: Type.Integer({ minimum: 1 }),
-  } satisfies Members<Rollout>),
-  'rollout-entry': record({
-    owner,
-    rollout: text,
-    version: text,
-    at: number,
-    who: text,
-    what: text,
-    stage: maybeNumber,
-    udid: maybeText,
-    rule: maybeText,
-    evidence: maybeText,
-  } satisfies Members<RolloutEntry>),
+  rollout,
+  'rollout-entry': rolloutEntry,
   firmware: record({
     id,
     owner,
@@ -244,14 +161,24 @@ const SCHEMAS = {
     envHash: maybeText,
     notes: maybeText,
     rollout: oneOf<Release>({ 'all-at-once': true, none: true }),
+    staging: Type.Optional(staging),
     chip: maybeText,
     size,
     sha256,
     md5: Type.String({ pattern: '^[0-9a-f]{32}$' }),
-    format: oneOf<Firmware['format']>({ image: true, files: true }),
+    format: oneOf<StoredFirmware['format']>({ image: true, files: true }),
     files: Type.Array(file),
+    manifest: maybeText,
     createdAt: number,
-  } satisfies Members<Firmware>),
+  } satisfies Members<StoredFirmware>),
+  marks: record({ owner, marks: Type.Array(mark) } satisfies Members<OwnerMarks>),
+  signer: record({
+    id: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+    owner,
+    alias: text,
+    publicKey: sha256,
+    createdAt: number,
+  } satisfies Members<Signer>),
   key: record({
     hash: sha256,
     owner,

@@ -9,13 +9,16 @@ import { endingOf } from './failures.js';
 import { addFirmware } from './firmware.js';
 import { addHistory } from './history.js';
 import { addKey } from './key.js';
+import { addKeygen } from './keygen.js';
 import { addOwner } from './owner.js';
 import { addPublish } from './publish.js';
 import { addReplies } from './reply.js';
 import { addRestore } from './restore.js';
 import { addServe } from './serve.js';
+import { addSign } from './sign.js';
 import { addSimulate } from './simulate.js';
 import { addStore } from './store-accept.js';
+import { addTrust } from './trust.js';
 import { addUpdate } from './update.js';
 import { readVersion } from './version.js';
 import { addWithdraw } from './withdraw.js';
@@ -32,6 +35,9 @@ const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
   addReplies,
   addOwner,
   addKey,
+  addKeygen,
+  addSign,
+  addTrust,
   addStore,
   addBackup,
   addRestore,

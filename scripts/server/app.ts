@@ -62,6 +62,7 @@ export function appOf(
     publisher,
     records,
     registry,
+    signers,
   } = domain;
   const { http, throttle } = settings;
   const requestMs = http.requestSeconds * SECOND;
@@ -113,6 +114,7 @@ export function appOf(
       history,
       catalog,
       publisher,
+      signers,
       consent,
       maxUploadBytes: http.maxUploadBytes,
       cutDevice: (udid) => {

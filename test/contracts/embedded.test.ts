@@ -11,6 +11,7 @@ import type { Open } from './harness.js';
 import { describeHistoryStore } from './history-store.js';
 import { describeRetainedStore } from './retained-store.js';
 import { describeRolloutStore } from './rollout-store.js';
+import { describeSignerStore } from './signer-store.js';
 import { describeTokenChange } from './token-change.js';
 import { describeTokenStore } from './token-store.js';
 
@@ -53,6 +54,10 @@ describeFirmwareStore(
 describeRolloutStore(
   NAME,
   opening(({ rollouts }) => rollouts),
+);
+describeSignerStore(
+  NAME,
+  opening(({ signers }) => signers),
 );
 describeHistoryStore(
   NAME,

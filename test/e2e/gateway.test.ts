@@ -2,6 +2,8 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bonjour, type Service, type ServiceConfig } from 'bonjour-service';
 import { expect } from 'chai';
+import { sha256 } from '../../core/account.js';
+import { signManifest } from '../../core/signing/sign.js';
 import { madeUpImage } from '../../scripts/simulator/made-up-image.js';
 import { testAuthority } from '../support/certificates.js';
 import { Device, PLATFORM } from '../support/device.js';
@@ -14,6 +16,7 @@ import { OwnerPeer } from '../support/owner-peer.js';
 import { exchange, get, getRequest, header, isWhole, post, type RawAnswer } from '../support/raw-http.js';
 import { type SecureServer, secureServer } from '../support/secure-server.js';
 import type { ServerProcess } from '../support/server-process.js';
+import { aPair, someClaims } from '../support/signing.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const IMAGE = madeUpImage(300_000, 'gateway');
@@ -116,6 +119,32 @@ describe('firmwire connect, between real devices and a real server', () => {
       (failure: Error) => failure.message,
     );
     expect(String(error)).to.match(/firmwire: listen EADDRINUSE: address already in use 127\.0\.0\.1:\d+\n$/);
+  });
+
+  it('carries what the owner signed, however long it is', async () => {
+    const { privateKey, signer, publicPem } = aPair();
+    const api = ownerApi(server);
+    await api.call('POST', '/signers', { alias: 'ann', publicKey: publicPem });
+    const contents = Array.from(
+      { length: 60 },
+      (_, n) => [`lib/${`${n}`.padStart(40, 'x')}.py`, `print(${n})`] as const,
+    );
+    const files = contents.map(([name, text]) => ({ name, size: text.length, sha256: sha256(text) }));
+    const platform = 'micropython';
+    const expires = Math.floor(Date.now() / 1000) + 3600;
+    const claims = someClaims({ owner: server.account.owner, platform, expires, files });
+    const manifest = signManifest(claims, privateKey);
+    expect(manifest.length).to.be.above(7500);
+    const { status, body } = await api.upload({ version: '1.1.0', platform, manifest, files: contents });
+    expect(status, JSON.stringify(body)).to.equal(201);
+    const device = newDevice();
+    device.platform = platform;
+    await device.register();
+    const answer = await device.fetchByPost();
+    expect(isWhole(answer)).to.equal(true);
+    const carried = Buffer.from(header(answer, 'Firmwire-Manifest') ?? '', 'base64url').toString();
+    expect(carried).to.equal(manifest);
+    await api.call('DELETE', `/signers/${signer.id}`);
   });
 
   it('answers devices with the bytes that the server itself would have sent', async () => {

@@ -249,6 +249,7 @@ describe('files to run Firmwire with', () => {
         'core/services/registry.ts',
         'http-fallback/api/firmware.ts',
         'http-fallback/api/keys.ts',
+        'http-fallback/api/signers.ts',
         'http-fallback/device/failure.ts',
         'http-fallback/device/hand-over.ts',
         'http-fallback/device/transmitter.ts',

@@ -90,6 +90,7 @@ describe('the docs', () => {
       'docs/tls.md',
       'docs/gateway.md',
       'docs/keys.md',
+      'docs/signing.md',
       'docs/limits.md',
     ];
     for (const file of files) {

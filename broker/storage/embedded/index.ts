@@ -9,6 +9,7 @@ import { Histories, historyStore } from './histories.js';
 import { Identity } from './identity.js';
 import { retainedStore, type SynchronousRetained } from './retained.js';
 import { rolloutStore } from './rollouts.js';
+import { signerStore } from './signers.js';
 import { tokenStore } from './tokens.js';
 
 /** Everything a lone server remembers, in one file. */
@@ -33,6 +34,7 @@ export const openEmbedded = (dir: string, toRestore = false): Promise<EmbeddedSt
       devices: deviceStore(environment, records, histories),
       firmware: firmwareStore(environment),
       rollouts: rolloutStore(environment),
+      signers: signerStore(environment),
       tokens: tokenStore(environment, records),
       history: historyStore(environment, histories, records),
       retained: retainedStore(environment),

@@ -16,7 +16,7 @@ const FIRST = '0';
 
 /** Everything in keys.ts. Redis may hold more: other programs' keys, the sessions of MQTT, what nodes lease. */
 const OURS = [
-  /^(?:owner|key|device|firmware|history|history-open|ott|ott-device|keys|devices|mac|firmwares|digest|rollout|rollouts|rollout-log|retained):/,
+  /^(?:owner|key|device|firmware|history|history-open|ott|ott-device|keys|devices|mac|firmwares|digest|rollout|rollouts|rollout-log|retained|marks|signers):/,
   new RegExp(`^(?:${[OWNERS, DUE, EXPIRY, ROLLOUTS_LIVE, TOPICS].join('|')})$`),
 ];
 

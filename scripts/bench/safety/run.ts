@@ -141,11 +141,13 @@ const FIRMWARE: Firmware = {
   envHash: undefined,
   notes: undefined,
   rollout: 'none',
+  staging: undefined,
   chip: undefined,
   size: 500_000,
   sha256: '0'.repeat(64),
   md5: '0'.repeat(32),
   format: 'image',
   files: [],
+  manifest: undefined,
   createdAt: START,
 };

@@ -30,7 +30,13 @@ const ENTRIES = [
   ...EVERYTHING.filter(({ kind }) => kind !== 'firmware'),
   ...[
     aFirmware({ sha256: sha256(IMAGE), size: IMAGE.length }),
-    aFirmware({ id: 'two', version: '1.2.0', sha256: sha256(LARGE), size: LARGE.length }),
+    aFirmware({
+      id: 'two',
+      version: '1.2.0',
+      manifest: 'signed\n',
+      sha256: sha256(LARGE),
+      size: LARGE.length,
+    }),
     aFirmware({ id: 'again', version: '1.3.0', sha256: sha256(IMAGE), size: IMAGE.length }),
   ].map((value) => ({ kind: 'firmware', value }) as const),
 ];
@@ -129,6 +135,8 @@ describe('the file of a backup', () => {
       `firmware/${sha256(IMAGE)}`,
       `firmware/${sha256(LARGE)}`,
       'firmware/000001.ndjson',
+      'marks/000001.ndjson',
+      'signers/000001.ndjson',
       'keys/000001.ndjson',
       'owners/000001.ndjson',
       'checksums.json',
@@ -146,6 +154,8 @@ describe('the file of a backup', () => {
         rollout: 2,
         'rollout-entry': 3,
         firmware: 3,
+        marks: 1,
+        signer: 3,
         key: 3,
         owner: 2,
         bytes: 2,
@@ -153,7 +163,7 @@ describe('the file of a backup', () => {
     });
     expect(JSON.parse(String(named(/manifest/).content))).to.deep.equal({
       format: 'firmwire-backup',
-      version: 3,
+      version: 4,
       createdAt: new Date(options.now).toISOString(),
       firmwire: '0.1.0',
       store: { id: 'the-store', kind: 'embedded' },
@@ -230,7 +240,7 @@ describe('the file of a backup', () => {
     }
     for (let i = at; i < whole.length; i += 100) places.push(i);
     /** One bit makes it a later version. */
-    const version = whole.indexOf('"version": 2') + '"version": '.length;
+    const version = whole.indexOf('"version": 4') + '"version": '.length;
     let refused = 0;
     for (const place of places) {
       const flipped = Buffer.from(whole);
@@ -379,12 +389,16 @@ describe('the file of a backup', () => {
   });
 
   for (const [version, kinds, folders] of [
-    [1, ['history', 'rollout', 'rollout-entry'], /^(history|rollouts|rollout-log)\//],
-    [2, ['rollout', 'rollout-entry'], /^(rollouts|rollout-log)\//],
+    [
+      1,
+      ['history', 'rollout', 'rollout-entry', 'marks', 'signer'],
+      /^(history|rollouts|rollout-log|marks|signers)\//,
+    ],
+    [3, ['rollout', 'rollout-entry', 'marks', 'signer'], /^(rollouts|rollout-log|marks|signers)\//],
   ] as const)
     it(`of version ${version}, which had no ${kinds.join(', ')}, is read`, async () => {
       const old = replaced(/manifest/, (content) =>
-        String(content).replace('"version": 3', `"version": ${version}`),
+        String(content).replace('"version": 4', `"version": ${version}`),
       );
       const without = old.filter(({ name }) => !folders.test(name));
       const told = JSON.parse(String(without.at(-1)?.content));
@@ -399,15 +413,15 @@ describe('the file of a backup', () => {
       expect(await refusal(await repack(rechecked(old, version)))).to.include(
         `${first}: a backup has no such part`,
       );
-      expect(await refusal(await repack(rechecked(without, 3)))).to.match(/checksums/);
+      expect(await refusal(await repack(rechecked(without, 4)))).to.match(/checksums/);
     });
 
-  it('has the checksums that were written before there were rollouts', async () => {
+  it('has the checksums that were written by the versions before', async () => {
     const counts = { device: 1, token: 2, retained: 3, firmware: 4, key: 5, owner: 6, bytes: 7 };
     const text = (known: object) =>
       `${JSON.stringify({ counts: known, entries: { a: 'b' } }, undefined, 1)}\n`;
     const { device, ...others } = counts;
-    const all = { ...counts, history: 8, rollout: 0, 'rollout-entry': 0 };
+    const all = { ...counts, history: 8, rollout: 0, 'rollout-entry': 0, marks: 0, signer: 0 };
     expect(checksumsText(all, new Map([['a', 'b']]), 1)).to.equal(text(counts));
     expect(checksumsText(all, new Map([['a', 'b']]), 2)).to.equal(text({ device, history: 8, ...others }));
   });
@@ -416,8 +430,8 @@ describe('the file of a backup', () => {
     const manifest = (edit: (facts: Record<string, unknown>) => unknown) =>
       repack(rechecked(replaced(/manifest/, (content) => JSON.stringify(edit(JSON.parse(String(content)))))));
     expect(
-      await refusal(await manifest((facts) => ({ ...facts, version: 4, more: [] })), 'backup_newer'),
-    ).to.match(/newer version of Firmwire \(format 4; this one knows 3\)/);
+      await refusal(await manifest((facts) => ({ ...facts, version: 5, more: [] })), 'backup_newer'),
+    ).to.match(/newer version of Firmwire \(format 5; this one knows 4\)/);
     expect(await refusal(await manifest((facts) => ({ ...facts, format: 'other' })))).to.match(
       /not the manifest/,
     );
