@@ -318,7 +318,9 @@ export function describeArchive(name: string, open: () => Promise<OpenedArchive>
       };
       for (const id of ids) await decide(id, 1);
       const theirs = { id: 'stranger', owner: 'cc'.repeat(32) };
-      await rollouts.put(aRollout(theirs), [aDecision({ rollout: 'stranger', owner: theirs.owner })]);
+      await rollouts.put(aRollout(theirs), [
+        aDecision({ rollout: 'stranger', owner: theirs.owner, evidence: '1' }),
+      ]);
       const seen: StoreEntry[] = [];
       for await (const entry of opened.store.archive.export()) {
         seen.push(entry);
@@ -330,6 +332,7 @@ export function describeArchive(name: string, open: () => Promise<OpenedArchive>
           kind === 'rollout-entry' ? [`${value.rollout} ${value.evidence}`] : [],
         ),
       );
+      expect(decided, 'nothing of an owner who is not in it').to.not.include('stranger 1');
       const states = seen.flatMap(({ kind, value }) => (kind === 'rollout' ? [value] : []));
       expect(states.map(({ id }) => id)).to.have.members(ids);
       for (const { id, revision } of states)

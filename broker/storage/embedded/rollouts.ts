@@ -41,7 +41,8 @@ export function rolloutStore(environment: Environment): RolloutStore & RolloutAr
     },
 
     async live() {
-      return read(live.upTo(Number.MAX_VALUE, Number.POSITIVE_INFINITY));
+      // Between the two looks another process may have ended one.
+      return read(live.upTo(Number.MAX_VALUE, Number.POSITIVE_INFINITY)).filter(isLive);
     },
 
     put(rollout, entries) {
