@@ -154,7 +154,7 @@ export class World {
       manifest: undefined,
       ...change,
     };
-    return publisher.publish(owner, fields, arrived);
+    return publisher.publish(owner, fields, arrived, 'test');
   }
 
   /** Begins to fetch what a token is for. */
