@@ -275,7 +275,6 @@ export interface Stores {
   readonly accounts: AccountStore;
   readonly devices: DeviceStore;
   readonly firmware: FirmwareStore;
-  readonly rollouts: RolloutStore;
   readonly signers: SignerStore;
   readonly tokens: TokenStore;
   readonly history: HistoryStore;

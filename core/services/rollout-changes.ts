@@ -2,7 +2,7 @@ import type { Firmware } from '../firmware.js';
 import type { Lock, RolloutStore } from '../ports.js';
 import { isOpenToAll } from '../rollouts/filter.js';
 import { goalOf } from '../rollouts/plan.js';
-import { type Rollout, type RolloutEntry, stagingOf } from '../rollouts/rollout.js';
+import { isLive, type Rollout, type RolloutEntry, stagingOf } from '../rollouts/rollout.js';
 import type { Announcer } from './announcer.js';
 import { BLOBS, type Catalog } from './catalog.js';
 import type { Orders } from './orders.js';
@@ -73,6 +73,20 @@ export class RolloutChanges {
       await catalog.put(staged);
       feed.firmwareStored(staged);
       return staged;
+    });
+  }
+
+  /** The rollout of this firmware is not there, or has ended without a word: nothing comes of it any more. */
+  orphaned({ owner, id }: Firmware): Promise<void> {
+    const { catalog, lock, store } = this.#parts;
+    return lock.acquire(BLOBS, async () => {
+      catalog.forget(owner);
+      const firmware = await catalog.get(owner, id);
+      if (!firmware?.staging) return;
+      const rollout = await store.get(firmware.staging.rollout);
+      if (rollout && isLive(rollout)) return;
+      const state = rollout?.state ?? 'halted';
+      await catalog.put({ ...firmware, staging: { ...firmware.staging, state } });
     });
   }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Device } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import type { Firmware } from '../firmware.js';
-import type { Clock, Lease, Lock, Log, Page, RolloutStore } from '../ports.js';
+import type { AccountStore, Clock, Lease, Lock, Log, Page, RolloutStore } from '../ports.js';
 import { Conductor } from '../rollouts/conductor.js';
 import type { Happening } from '../rollouts/engine.js';
 import { type PlanDefaults, type RolloutWish, readPlan } from '../rollouts/read-plan.js';
@@ -27,6 +27,7 @@ const REFRESH_MS = 10_000;
 
 interface Parts {
   readonly store: RolloutStore;
+  readonly accounts: Pick<AccountStore, 'owners'>;
   readonly crowd: StoredCrowd;
   readonly catalog: Catalog;
   readonly announcer: Announcer;
@@ -58,7 +59,9 @@ export class Rollouts {
   readonly #parts: Parts;
   readonly #changes: RolloutChanges;
   readonly #running = new Map<string, Running>();
-  #isTicking = false;
+  #ticking: Promise<void> | undefined;
+  #isAskedAgain = false;
+  #isReconciled = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -187,25 +190,48 @@ export class Rollouts {
       this.#running.get(before.grant.rollout)?.conductor.observe(after);
   }
 
-  /** Looks at every rollout that is due. Never rejects; a look that is still going on is not begun again. */
-  async tick(): Promise<void> {
-    const { lease, store, log } = this.#parts;
-    if (this.#isTicking) return;
-    this.#isTicking = true;
-    try {
-      if (!lease.isHeld()) {
-        this.#running.clear();
-        return;
-      }
-      const live = await store.live();
-      const ids = new Set(live.map(({ id }) => id));
-      for (const id of this.#running.keys()) if (!ids.has(id)) this.#running.delete(id);
-      for (const rollout of live) await this.#look(rollout);
-    } catch (err) {
-      log.warn({ err }, 'rollouts cannot be looked at');
-    } finally {
-      this.#isTicking = false;
+  /** Looks at every rollout that is due. Never rejects. Called while a look goes on, it is followed by another one. */
+  tick(): Promise<void> {
+    this.#isAskedAgain = this.#ticking !== undefined;
+    this.#ticking ??= this.#tickWhileAsked().finally(() => {
+      this.#ticking = undefined;
+    });
+    return this.#ticking;
+  }
+
+  async #tickWhileAsked(): Promise<void> {
+    do {
+      this.#isAskedAgain = false;
+      await this.#lookAtAll().catch((err: unknown) =>
+        this.#parts.log.warn({ err }, 'rollouts cannot be looked at'),
+      );
+    } while (this.#isAskedAgain);
+  }
+
+  async #lookAtAll(): Promise<void> {
+    const { lease, store } = this.#parts;
+    if (!lease.isHeld()) {
+      this.#running.clear();
+      this.#isReconciled = false;
+      return;
     }
+    const live = await store.live();
+    const ids = new Set(live.map(({ id }) => id));
+    if (!this.#isReconciled) await this.#reconcile(ids);
+    for (const id of this.#running.keys()) if (!ids.has(id)) this.#running.delete(id);
+    for (const rollout of live) await this.#look(rollout);
+  }
+
+  /**
+   * Firmware may say that it is being rolled out while no such rollout is there: it was made while a backup was read, or the
+   * process died between the two. Nobody would ever let a device in.
+   */
+  async #reconcile(live: ReadonlySet<string>): Promise<void> {
+    for await (const { id: owner } of this.#parts.accounts.owners())
+      for (const firmware of await this.#parts.catalog.list(owner))
+        if (firmware.staging && isLive(firmware.staging) && !live.has(firmware.staging.rollout))
+          await this.#changes.orphaned(firmware);
+    this.#isReconciled = true;
   }
 
   async #look(stored: Rollout): Promise<void> {

@@ -67,6 +67,7 @@ const stage = record({
   goal: number,
   openedAt: maybeNumber,
   forced: Type.Boolean(),
+  tally: record({ installed: size, failed: size }),
 } satisfies Members<Stage>);
 
 export const rollout = record({

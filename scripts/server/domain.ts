@@ -131,6 +131,7 @@ export function buildDomain(world: World) {
   const crowd = new StoredCrowd({ devices, records, catalog, announcer, presence });
   const rollouts = new Rollouts({
     store: stores.rollouts,
+    accounts: stores.accounts,
     crowd,
     catalog,
     announcer,

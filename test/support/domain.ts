@@ -62,7 +62,7 @@ export class World {
   readonly domain: Domain;
 
   private constructor(
-    settings: Settings,
+    readonly settings: Settings,
     readonly dir: string,
     readonly stores: EmbeddedStores,
     readonly blobs: BlobStore,
@@ -108,6 +108,11 @@ export class World {
     const wrapped = options.wrap?.(stores) ?? stores;
     const presence = options.presence ?? { isOnline: () => false };
     return new World(settings, dir, wrapped, blobs, presence, options.joined, options.isHeard ?? true);
+  }
+
+  /** The same stores under a domain that knows nothing yet: as after a restart. The clocks are two. */
+  again(presence: Presence): World {
+    return new World(this.settings, this.dir, this.stores, this.blobs, presence, undefined, true);
   }
 
   async close(): Promise<void> {
