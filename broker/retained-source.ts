@@ -13,6 +13,7 @@ import {
   literalPrefix,
   noticeTopic,
   readTopic,
+  rolloutTopic,
   serverTopic,
   stateTopic,
 } from '../core/topics.js';
@@ -133,6 +134,7 @@ export class FirmwireRetained implements RetainedSource {
   async *#derived(owner: string, filters: readonly string[]): AsyncIterable<RetainedMessage> {
     // Firmware first: whoever reads a device's state knows by then what it is about.
     yield* this.#firmwareFor(owner, filters);
+    yield* this.#rolloutsFor(owner, filters);
     const { homeAssistant } = this.#feed;
     const isWanted = matcherOf(filters);
     for await (const device of this.#devicesFor(owner, filters)) {
@@ -179,6 +181,15 @@ export class FirmwireRetained implements RetainedSource {
       const topic = firmwareTopic(owner, firmware.id);
       if (!filters.some((filter) => filterMatches(filter, topic))) continue;
       yield { topic, payload: Buffer.from(JSON.stringify(firmware)), qos: 1, derived: true };
+    }
+  }
+
+  async *#rolloutsFor(owner: string, filters: readonly string[]): AsyncIterable<RetainedMessage> {
+    if (!filters.some((filter) => filterReaches(filter, ['', owner, 'rtm', 'rollouts']))) return;
+    for (const rollout of await this.#feed.rolloutsOf(owner)) {
+      const topic = rolloutTopic(owner, rollout.id);
+      if (!filters.some((filter) => filterMatches(filter, topic))) continue;
+      yield { topic, payload: Buffer.from(JSON.stringify(rollout)), qos: 1, derived: true };
     }
   }
 

@@ -92,7 +92,10 @@ export interface RolloutStore {
   put(rollout: Rollout, entries: readonly RolloutEntry[]): Promise<boolean>;
   /** Durable. Appends lines to the log of their owner. */
   note(entries: readonly RolloutEntry[]): Promise<void>;
-  /** An owner's log in the order in which it was written. `after` is the `next` of the page before. */
+  /**
+   * An owner's log in the order in which it was written. `after` is the `next` of the page before.
+   * @throws FirmwireError `field_invalid` if it is no such
+   */
   log(owner: string, limit: number, after?: string): Promise<Page<RolloutEntry>>;
 }
 
@@ -232,6 +235,8 @@ export type StoreEntry =
   | { readonly kind: 'history'; readonly value: DeviceHistory }
   | { readonly kind: 'token'; readonly value: Token }
   | { readonly kind: 'retained'; readonly value: RetainedEntry }
+  | { readonly kind: 'rollout'; readonly value: Rollout }
+  | { readonly kind: 'rollout-entry'; readonly value: RolloutEntry }
   | { readonly kind: 'firmware'; readonly value: StoredFirmware }
   | { readonly kind: 'marks'; readonly value: OwnerMarks }
   | { readonly kind: 'signer'; readonly value: Signer }
@@ -246,10 +251,12 @@ export interface StoreArchive {
   isEmpty(): Promise<boolean>;
   /**
    * Every record, read as the caller goes on while others write: devices, their histories, tokens, retained
-   * messages, firmware, marks of sequences, signers, keys, owners. Each is whole, as it was at one moment. Of the owners that were there at the beginning nothing is missing
+   * messages, rollouts, the lines of their owners' logs, firmware, marks of sequences, signers, keys, owners. Each is whole, as it was at one moment. Of the owners that were there at the beginning nothing is missing
    * that was there all the time; what is added or removed meanwhile may be there or not. What points to something is
    * read before it, so that what it points to is there too, unless it was removed meanwhile; a history follows its
-   * device, without which there is none. The same record may come twice; then the later one is newer.
+   * device, without which there is none; a log follows the rollouts, so that whatever has become of one stands in it, and
+   * may be ahead of them. The same record may come twice; then the later one is newer. A line comes once, in the order
+   * of its log.
    */
   export(): AsyncIterable<StoreEntry>;
   /** Durable. Removes every record. From its beginning until an import has ended the store is half restored. */
@@ -271,6 +278,7 @@ export interface Stores {
   readonly signers: SignerStore;
   readonly tokens: TokenStore;
   readonly history: HistoryStore;
+  readonly rollouts: RolloutStore;
   readonly archive: StoreArchive;
   close(): Promise<void>;
 }

@@ -25,6 +25,9 @@ export const noticeTopic = (owner: string, nid: string): string => `/${owner}/rt
 /** A firmware, retained until it is withdrawn. */
 export const firmwareTopic = (owner: string, id: string): string => `/${owner}/rtm/firmware/${id}`;
 
+/** A rollout and how far it is, retained. */
+export const rolloutTopic = (owner: string, id: string): string => `/${owner}/rtm/rollouts/${id}`;
+
 /** Check-ins, offers, progress, results; not retained. */
 export const eventsTopic = (owner: string): string => `/${owner}/rtm/events`;
 

@@ -4,10 +4,13 @@ import type {
   DeviceHistory,
   FirmwareStore,
   HistoryStore,
+  Page,
+  RolloutStore,
   StoreArchive,
   StoreEntry,
   Stores,
 } from '../../core/ports.js';
+import type { Rollout, RolloutEntry } from '../../core/rollouts/rollout.js';
 import type { OwnerMarks } from '../../core/signing/marks.js';
 import type { Token } from '../../core/token.js';
 import type { RetainedStore } from '../retained.js';
@@ -32,6 +35,12 @@ export interface MarksArchive {
   restoreMarks(marks: OwnerMarks): Promise<void>;
 }
 
+/** What a `RolloutStore` is asked besides when all rollouts move. */
+export interface RolloutArchive {
+  /** Writes a rollout exactly as it is, in the place of what there is, whatever its revision. */
+  restore(rollout: Rollout): Promise<void>;
+}
+
 /** Which store this is, and how far a restore into it has got. Each step is atomic and durable. */
 export interface ArchiveState {
   id(): Promise<string>;
@@ -48,16 +57,22 @@ type Parts = Pick<Stores, 'accounts' | 'devices' | 'signers'> & {
   readonly firmware: FirmwareStore & MarksArchive;
   readonly tokens: TokenArchive;
   readonly history: HistoryStore & HistoryArchive;
+  readonly rollouts: RolloutStore & RolloutArchive;
   readonly retained: RetainedStore;
 };
 
 /** So many records are written at one time, and share one wait for the disk; fewer if they are large. */
 const BATCH = 500;
 const BATCH_BYTES = 4 * 1024 * 1024;
+/** Lines of a log that are read at one time. */
+const LINES = 500;
+
+/** What is not written by itself: lines of a log come in their order, and are written in it. */
+type Line = Extract<StoreEntry, { readonly kind: 'rollout-entry' }>;
 
 /** Moves records through the stores' own operations, so that every index and rule of theirs holds. */
 export function storeArchive(stores: Parts, state: ArchiveState): StoreArchive {
-  async function put(entry: StoreEntry): Promise<unknown> {
+  async function put(entry: Exclude<StoreEntry, Line>): Promise<unknown> {
     switch (entry.kind) {
       case 'owner':
         return stores.accounts.createOwner(entry.value);
@@ -68,6 +83,8 @@ export function storeArchive(stores: Parts, state: ArchiveState): StoreArchive {
         return stores.devices.update(entry.value.udid, () => entry.value);
       case 'firmware':
         return stores.firmware.put(entry.value);
+      case 'rollout':
+        return stores.rollouts.restore(entry.value);
       case 'marks':
         return stores.firmware.restoreMarks(entry.value);
       case 'signer':
@@ -78,6 +95,20 @@ export function storeArchive(stores: Parts, state: ArchiveState): StoreArchive {
         return stores.history.restore(entry.value);
       case 'retained':
         return stores.retained.put(entry.value);
+    }
+  }
+
+  function putAll(batch: readonly StoreEntry[]): Promise<unknown> {
+    const lines = batch.filter((entry) => entry.kind === 'rollout-entry').map(({ value }) => value);
+    const others = batch.filter((entry) => entry.kind !== 'rollout-entry');
+    return Promise.all([...others.map(put), stores.rollouts.note(lines)]);
+  }
+
+  async function* linesOf(owner: string): AsyncIterable<Line> {
+    for (let after: string | undefined, more = true; more; more = after !== undefined) {
+      const page: Page<RolloutEntry> = await stores.rollouts.log(owner, LINES, after);
+      for (const value of page.items) yield { kind: 'rollout-entry', value };
+      after = page.next;
     }
   }
 
@@ -95,6 +126,9 @@ export function storeArchive(stores: Parts, state: ArchiveState): StoreArchive {
     }
     for await (const value of stores.tokens.all()) if (known.has(value.owner)) yield { kind: 'token', value };
     for await (const value of stores.retained.withPrefix('')) yield { kind: 'retained', value };
+    for (const { id } of owners)
+      for (const value of await stores.rollouts.list(id)) yield { kind: 'rollout', value };
+    for (const { id } of owners) yield* linesOf(id);
     for (const { id } of owners)
       for (const value of await stores.firmware.list(id)) yield { kind: 'firmware', value };
     for (const { id: owner } of owners) {
@@ -121,7 +155,7 @@ export function storeArchive(stores: Parts, state: ArchiveState): StoreArchive {
 
     async import(id, entries) {
       if (!(await state.begin())) throw new FirmwireError('store_not_empty');
-      for await (const batch of inBatches(entries)) await Promise.all(batch.map(put));
+      for await (const batch of inBatches(entries)) await putAll(batch);
       await stores.devices.flushed();
       await state.finish(id);
     },

@@ -18,7 +18,7 @@ export interface Crowd {
    * Writes down that this device is in, and lets it be told.
    * @returns the record as it now stands; undefined if it cannot be let in any more
    */
-  admit(udid: string, grant: Grant): Promise<Device | undefined>;
+  admit(rollout: Rollout, udid: string, grant: Grant): Promise<Device | undefined>;
   isOnline(udid: string): boolean;
 }
 
@@ -44,6 +44,8 @@ const CONTROLS = 200;
 const CONTROLS_EVERY_MS = 5 * MINUTE_MS;
 /** Devices that were away for days before are no comparison. */
 const RECENT_MS = 2 * 24 * 60 * MINUTE_MS;
+/** Figures are written down at most this often, ms. */
+const TALLY_EVERY_MS = 2000;
 /** Let in at the same time, so that their records share a wait for the disk. */
 const BATCH = 200;
 
@@ -58,6 +60,7 @@ export class Conductor {
   #control = { at: Number.NEGATIVE_INFINITY, share: 0 };
   #usual = new Map<string, number>();
   #isLoaded = false;
+  #talliedAt = Number.NEGATIVE_INFINITY;
   /** When devices were let in last, and what the rate left over then. */
   #pace: { at: number; left: number } | undefined;
 
@@ -81,6 +84,16 @@ export class Conductor {
     else this.#seats.set(device.udid, { device, groups: this.#groupsAtEntry(device), settled: undefined });
   }
 
+  /** Reads anew those whose standing may change: other nodes change their records as well. */
+  async refresh(): Promise<void> {
+    for (const [udid, { settled }] of this.#seats) {
+      if (settled && settled.state !== 'excused') continue;
+      const device = await this.#parts.crowd.read(udid);
+      if (device) this.observe(device);
+      else this.forget(udid);
+    }
+  }
+
   /** A device is no more. */
   forget(udid: string): void {
     this.#seats.delete(udid);
@@ -98,14 +111,18 @@ export class Conductor {
     const { clock, save } = this.#parts;
     const now = clock.now();
     await this.#fill();
+    const members = this.members();
     const step = look(this.#rollout, {
       now,
-      members: this.members(),
+      members,
       candidates: this.#queue.length,
       controlShare: await this.#controlShare(now),
     });
-    if (step.rollout !== this.#rollout) {
-      const changed = { ...step.rollout, revision: this.#rollout.revision + 1 };
+    const tallied = withTallies(step.rollout, members);
+    const isNews = step.rollout !== this.#rollout;
+    if (isNews || (tallied !== step.rollout && now - this.#talliedAt >= TALLY_EVERY_MS)) {
+      this.#talliedAt = now;
+      const changed = { ...tallied, revision: this.#rollout.revision + 1 };
       // Somebody else has changed it: what was decided was decided on what is no more.
       if (!(await save(changed, step.happened))) return;
       this.#rollout = changed;
@@ -202,7 +219,7 @@ export class Conductor {
     };
     for (let from = 0; from < chosen.length; from += BATCH) {
       const batch = chosen.slice(from, from + BATCH);
-      const admitted = await Promise.all(batch.map((udid) => crowd.admit(udid, grant)));
+      const admitted = await Promise.all(batch.map((udid) => crowd.admit(this.#rollout, udid, grant)));
       for (const device of admitted) if (device) this.observe(device);
     }
   }
@@ -248,6 +265,25 @@ export class Conductor {
       usualOf: (device) => this.#usualOf(device),
     };
   }
+}
+
+/** The same rollout if no stage's figures have changed. */
+function withTallies(rollout: Rollout, members: readonly Member[]): Rollout {
+  const tallies = rollout.stages.map(() => ({ installed: 0, failed: 0 }));
+  for (const { stage, standing } of members) {
+    const tally = tallies[stage];
+    if (!tally) continue;
+    if (standing.state === 'passed' || standing.state === 'probation') tally.installed++;
+    if (standing.state === 'failed') tally.failed++;
+  }
+  const isSame = rollout.stages.every(
+    ({ tally }, i) => tally.installed === tallies[i]?.installed && tally.failed === tallies[i]?.failed,
+  );
+  if (isSame) return rollout;
+  return {
+    ...rollout,
+    stages: rollout.stages.map((stage, i) => ({ ...stage, tally: tallies[i] ?? stage.tally })),
+  };
 }
 
 const IN_FLIGHT: ReadonlySet<string> = new Set(['pending', 'away', 'probation']);

@@ -18,6 +18,8 @@ export interface Stage {
   readonly openedAt: number | undefined;
   /** A person has let it pass although its threshold was not met. */
   readonly forced: boolean;
+  /** How its devices stood when that was last written down. */
+  readonly tally: { readonly installed: number; readonly failed: number };
 }
 
 /** One firmware on its way to many devices, as it is stored. Which devices are in it stands in their own records. */

@@ -4,6 +4,9 @@ import type { FirmwareStore, SignerStore } from '../ports.js';
 import { type Mark, raised } from '../signing/marks.js';
 import { claimed, sealed } from '../signing/sealed.js';
 
+/** The key of the lock under which bytes and the records that point to them change together. */
+export const BLOBS = 'blobs';
+
 /**
  * The firmware of each owner. A decision needs the whole list of an owner and is made at every check-in,
  * so lists are kept until this process changes them, or another node says that it has.

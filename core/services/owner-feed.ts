@@ -4,8 +4,10 @@ import type { Firmware } from '../firmware.js';
 import { type FirmwareView, viewFirmware } from '../firmware-view.js';
 import type { HistoryEvent } from '../history.js';
 import { noticeOf, noticePayload } from '../notice.js';
-import type { Clock, Outbox, Presence } from '../ports.js';
-import { eventsTopic, firmwareTopic, noticeTopic, stateTopic } from '../topics.js';
+import type { Clock, Outbox, Presence, RolloutStore } from '../ports.js';
+import type { Rollout } from '../rollouts/rollout.js';
+import { type RolloutView, viewRollout } from '../rollouts/view.js';
+import { eventsTopic, firmwareTopic, noticeTopic, rolloutTopic, stateTopic } from '../topics.js';
 import { type DeviceView, type Live, viewDevice } from '../view.js';
 import type { Catalog } from './catalog.js';
 import type { History } from './history.js';
@@ -108,6 +110,18 @@ export class OwnerFeed {
     this.#parts.outbox.toOwner(owner, firmwareTopic(owner, id), payload, true);
   }
 
+  /** A rollout has begun, gone on or ended. */
+  rolloutChanged(rollout: Rollout): void {
+    const { owner, id } = rollout;
+    if (!this.#parts.outbox.isHeard(owner)) return;
+    this.#parts.outbox.toOwner(owner, rolloutTopic(owner, id), JSON.stringify(viewRollout(rollout)), true);
+  }
+
+  /** All rollouts of an owner as they see them, oldest first. */
+  async rolloutsOf(owner: string): Promise<readonly RolloutView[]> {
+    return (await this.#parts.rollouts.list(owner)).map(viewRollout);
+  }
+
   /** A firmware is no more. */
   firmwareRemoved({ owner, id }: Firmware): void {
     this.#parts.outbox.toOwner(owner, firmwareTopic(owner, id), '', true);
@@ -200,6 +214,7 @@ export interface Seen {
 interface Parts {
   readonly outbox: Outbox;
   readonly catalog: Catalog;
+  readonly rollouts: Pick<RolloutStore, 'list'>;
   readonly presence: Presence;
   readonly transfers: Transfers;
   readonly history: Pick<History, 'note' | 'forget'>;

@@ -6,14 +6,16 @@ import { type Firmware, type FirmwareFile, mismatch, type Release, sameTarget } 
 import { IMAGE_HEAD_BYTES, inspectImage } from '../image.js';
 import { type Platform, readPlatform, takesFiles } from '../platform.js';
 import type { BlobStore, Clock, DeviceStore, Lock, SignerStore, StagedBlob } from '../ports.js';
+import type { Rollout } from '../rollouts/rollout.js';
 import { admitManifest } from '../signing/admission.js';
 import { readManifest } from '../signing/manifest.js';
 import { type Mark, mustRise } from '../signing/marks.js';
 import { sameVersion } from '../version.js';
 import type { Announced, Announcer } from './announcer.js';
-import type { Catalog } from './catalog.js';
+import { BLOBS, type Catalog } from './catalog.js';
 import type { Orders } from './orders.js';
 import type { OwnerFeed } from './owner-feed.js';
+import type { Rollouts } from './rollouts.js';
 
 /** What an owner says about the firmware that is being published. */
 export interface PublishFields {
@@ -23,7 +25,8 @@ export interface PublishFields {
   readonly notes: string | undefined;
   readonly envHash: string | undefined;
   readonly tags: readonly string[];
-  readonly rollout: Release;
+  /** Undefined: to a few devices at once, to many in stages. */
+  readonly rollout: Release | undefined;
   /** What the owner signed about it; undefined: it is not signed. */
   readonly manifest: string | undefined;
 }
@@ -38,10 +41,9 @@ export interface Published extends Announced {
   readonly firmware: Firmware;
   /** False if exactly this had been published before. */
   readonly created: boolean;
+  /** What was started because it is for many devices. */
+  readonly rollout: Rollout | undefined;
 }
-
-/** The key under which bytes and the records that point to them change together. */
-const BLOBS = 'blobs';
 
 /** Publishes and withdraws firmware. */
 export class Publisher {
@@ -66,21 +68,34 @@ export class Publisher {
   /**
    * Publishes firmware and tells every device it concerns. Resolves once bytes and record are on stable storage and
    * everybody who is connected has been told. The files are used up, whatever comes of it.
+   * @param who the id of the key that publishes
    * @throws FirmwireError `image_refused`, `version_exists`, `field_invalid`, `sequence_too_low`, and as `admitManifest`
    */
-  async publish(owner: string, fields: PublishFields, files: readonly ArrivedFile[]): Promise<Published> {
+  async publish(
+    owner: string,
+    fields: PublishFields,
+    files: readonly ArrivedFile[],
+    who: string,
+  ): Promise<Published> {
     const staged: StagedBlob[] = files.map(({ blob }) => blob);
     try {
       await this.#admit(owner, fields, files);
       const platform = await this.#platformOf(owner, fields);
       const body = await this.#bodyOf(platform, files, staged);
-      const firmware = this.#describe(owner, fields, platform, body, files);
-      const { stored, created } = await this.#store(firmware, body);
+      const described = this.#describe(owner, fields, platform, body, files);
+      const { rollouts } = this.#parts;
+      const isStaged = fields.rollout === undefined && (await rollouts.isForMany(described));
+      const firmware: Firmware = isStaged ? { ...described, rollout: 'none' } : described;
+      const { stored, created } = await this.#store(firmware, body, fields.rollout !== undefined);
+      const rollout =
+        isStaged && created ? await rollouts.create(owner, { firmware: stored.id }, who) : undefined;
+      if (rollout) void rollouts.tick();
+      if (stored.rollout !== 'none') await rollouts.releasedToAll(stored, who);
       const released = stored.rollout !== 'none';
       if (released) this.#parts.feed.firmwareEvent(stored, 'published');
       const announced = released ? await this.#parts.announcer.announce(stored) : { offered: 0, asked: 0 };
       await this.#review(stored);
-      return { firmware: stored, created, ...announced };
+      return { firmware: stored, created, rollout, ...announced };
     } finally {
       await Promise.all(staged.map((blob) => blob.discard()));
     }
@@ -99,6 +114,7 @@ export class Publisher {
       feed.firmwareRemoved(firmware);
       if (!(await catalog.isUsed(firmware.sha256))) await blobs.remove(firmware.sha256);
     });
+    await this.#parts.rollouts.firmwareGone(owner, id);
     feed.firmwareEvent(firmware, 'withdrawn');
     await announcer.each(
       owner,
@@ -189,6 +205,7 @@ export class Publisher {
       id: randomUUID(),
       owner,
       ...fields,
+      rollout: fields.rollout ?? 'all-at-once',
       staging: undefined,
       chip,
       size: body.size,
@@ -200,8 +217,15 @@ export class Publisher {
     };
   }
 
-  /** Keeps bytes and record, unless exactly this is there already. */
-  #store(firmware: Firmware, body: StagedBlob): Promise<{ stored: Firmware; created: boolean }> {
+  /**
+   * Keeps bytes and record, unless exactly this is there already.
+   * @param isSaid whom it is for was said, and counts for what is there, too
+   */
+  #store(
+    firmware: Firmware,
+    body: StagedBlob,
+    isSaid: boolean,
+  ): Promise<{ stored: Firmware; created: boolean }> {
     const { catalog, feed, lock } = this.#parts;
     return lock.acquire(BLOBS, async () => {
       // Another node may have published just now.
@@ -210,7 +234,7 @@ export class Publisher {
         (other) => sameTarget(other, firmware) && sameVersion(other.version, firmware.version),
       );
       if (known && known.sha256 !== firmware.sha256) throw new FirmwireError('version_exists');
-      const next = merged(known, firmware);
+      const next = merged(known, firmware, isSaid);
       const check = await this.#checkOf(next, known?.manifest);
       // Before anything is kept; and again with the write, as the one step that counts.
       check(await catalog.marks(firmware.owner));
@@ -229,12 +253,13 @@ const listedFiles = (files: readonly ArrivedFile[]): FirmwareFile[] =>
   files.map(({ name, blob }) => ({ name, size: blob.size, sha256: blob.sha256 }));
 
 /** What is stored of a firmware, if the same bytes for the same devices are there already. */
-function merged(known: Firmware | undefined, firmware: Firmware): Firmware {
+function merged(known: Firmware | undefined, firmware: Firmware, isSaid: boolean): Firmware {
   if (!known) return firmware;
   const isSignedAnew = firmware.manifest !== undefined && firmware.manifest !== known.manifest;
-  if (!isSignedAnew) return { ...known, rollout: firmware.rollout };
+  const rollout = isSaid ? firmware.rollout : known.rollout;
+  if (!isSignedAnew) return { ...known, rollout };
   const { id, notes, staging } = known;
-  return { ...firmware, id, notes: firmware.notes ?? notes, staging };
+  return { ...firmware, id, rollout, notes: firmware.notes ?? notes, staging };
 }
 
 interface Parts {
@@ -245,6 +270,7 @@ interface Parts {
   readonly blobs: BlobStore;
   readonly devices: DeviceStore;
   readonly orders: Orders;
+  readonly rollouts: Rollouts;
   readonly announcer: Announcer;
   readonly feed: OwnerFeed;
   readonly clock: Clock;

@@ -10,6 +10,7 @@ export class Records {
   readonly #tokens: TokenStore;
   readonly #feed: OwnerFeed;
   readonly #telemetry: Telemetry;
+  readonly #watchers: ((before: Device, after: Device) => void)[] = [];
 
   constructor(store: DeviceStore, tokens: TokenStore, feed: OwnerFeed, telemetry: Telemetry) {
     this.#store = store;
@@ -39,8 +40,18 @@ export class Records {
       return change(device);
     };
     const after = await this.#store.update(udid, observed, lazy);
-    if (before && after && before !== after) await this.#feed.changed(before, after);
+    if (before && after && before !== after) await this.#changed(before, after);
     return after;
+  }
+
+  /** Is told of every change, once it is stored. */
+  watch(watcher: (before: Device, after: Device) => void): void {
+    this.#watchers.push(watcher);
+  }
+
+  async #changed(before: Device, after: Device): Promise<void> {
+    for (const watcher of this.#watchers) watcher(before, after);
+    await this.#feed.changed(before, after);
   }
 
   /**
@@ -57,7 +68,7 @@ export class Records {
     this.#telemetry.token('issued');
     // The record forgets a token that was used up.
     if (before?.update?.token !== undefined) this.#telemetry.token('superseded');
-    if (before && before !== after) await this.#feed.changed(before, after);
+    if (before && before !== after) await this.#changed(before, after);
     return after;
   }
 
@@ -76,7 +87,7 @@ export class Records {
       changed = { before, after: change(before) };
       return changed.after;
     });
-    if (begun && changed) await this.#feed.changed(changed.before, changed.after);
+    if (begun && changed) await this.#changed(changed.before, changed.after);
     return begun;
   }
 

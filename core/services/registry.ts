@@ -9,6 +9,7 @@ import type { LimitWatch } from '../limits.js';
 import { Recent } from '../nodes/recent.js';
 import type { Clock, DeviceStore, Lock, Log, Telemetry, TokenStore } from '../ports.js';
 import { returned } from '../rollouts/rhythm.js';
+import type { Update } from '../update.js';
 import type { OwnerFeed } from './owner-feed.js';
 import type { Records } from './records.js';
 import type { Transfers } from './transfers.js';
@@ -21,6 +22,8 @@ export interface DevicePatch {
   readonly alias?: string;
   readonly autoUpdate?: boolean;
   readonly tags?: readonly string[];
+  /** Lets a device that was set aside back in. */
+  readonly quarantine?: null;
 }
 
 /** How exact `lastSeen` is while a device only comes and goes, ms; a check-in is always noted. */
@@ -190,7 +193,8 @@ export class Registry {
    */
   async patch(owner: string, udid: string, patch: DevicePatch): Promise<Device> {
     if (!(await this.#parts.records.ofOwner(owner, udid))) throw new FirmwireError('no_such_device');
-    const { alias } = patch;
+    const { quarantine, ...change } = patch;
+    const { alias } = change;
     if (alias !== undefined && (alias === '' || cleanAlias(alias) !== alias)) {
       throw new FirmwireError(
         'field_invalid',
@@ -199,7 +203,12 @@ export class Registry {
     }
     const device = await this.#parts.records.change(udid, (known) =>
       known.owner === owner
-        ? { ...known, ...patch, introduced: known.introduced || patch.autoUpdate !== undefined }
+        ? {
+            ...known,
+            ...change,
+            ...(quarantine === null && { quarantine: undefined, update: known.update && anew(known.update) }),
+            introduced: known.introduced || patch.autoUpdate !== undefined,
+          }
         : known,
     );
     if (!device) throw new FirmwireError('no_such_device');
@@ -250,6 +259,9 @@ const counted = (device: Device): Device =>
   device.grant?.installedAt === undefined
     ? device
     : { ...device, grant: { ...device.grant, returns: device.grant.returns + 1 } };
+
+/** It may try again as if it had not tried. */
+const anew = (update: Update): Update => ({ ...update, attempts: 0, begun: 0, attemptEndedAt: undefined });
 
 /** What a check-in tells of the version. */
 const versionOf = ({ version }: Device): { version?: string } => (version === undefined ? {} : { version });

@@ -5,6 +5,7 @@ import type { Log } from '../../core/ports.js';
 import type { Catalog } from '../../core/services/catalog.js';
 import type { Publisher } from '../../core/services/publisher.js';
 import { requestFacts } from '../request-facts.js';
+import { showRollout } from './rollouts.js';
 import { FirmwareAnswer, FirmwareList, IdParams, PublishAnswer, PublishUpload } from './schemas.js';
 import type { ApiScope } from './scope.js';
 import { receiveUpload } from './upload.js';
@@ -53,7 +54,8 @@ export function firmwareApi(scope: ApiScope, parts: FirmwareApiParts): void {
         summary: 'Publish firmware and tell every device it concerns',
         description:
           'Fields before files: version, platform and/or udid, notes, envHash, tags (comma separated), ' +
-          'rollout (all-at-once or none), then one or more "file". Answers once the bytes are safe on disk; ' +
+          'rollout (all-at-once or none; absent: at once to a few devices, in stages to many), then one or more "file". ' +
+          'Answers once the bytes are safe on disk; ' +
           '201 if it is new, 200 if exactly this had been published before.',
         consumes: ['multipart/form-data'],
         response: { 200: PublishAnswer, 201: PublishAnswer },
@@ -61,14 +63,33 @@ export function firmwareApi(scope: ApiScope, parts: FirmwareApiParts): void {
     },
     async (request, reply) => {
       const { fields, files } = await receiveUpload(request, publisher, maxUploadBytes);
-      const published = await publisher.publish(request.principal.owner, fields, files);
-      const { firmware, created, offered, asked } = published;
+      const published = await publisher.publish(
+        request.principal.owner,
+        fields,
+        files,
+        request.principal.keyId,
+      );
+      const { firmware, created, offered, asked, rollout } = published;
       const { id, version, size } = firmware;
       log.info(
-        { ...requestFacts(request), firmware: id, version, size, created, offered, asked },
+        {
+          ...requestFacts(request),
+          firmware: id,
+          version,
+          size,
+          created,
+          offered,
+          asked,
+          rollout: rollout?.id,
+        },
         'firmware published',
       );
-      return reply.code(created ? 201 : 200).send({ firmware: show(firmware), offered, asked });
+      return reply.code(created ? 201 : 200).send({
+        firmware: show(firmware),
+        offered,
+        asked,
+        ...(rollout && { rollout: showRollout(rollout) }),
+      });
     },
   );
 

@@ -12,10 +12,16 @@ import { type DeviceApiParts, deviceApi } from './devices.js';
 import { type FirmwareApiParts, firmwareApi } from './firmware.js';
 import { keyApi } from './keys.js';
 import { type NoticeApiParts, noticeApi } from './notices.js';
+import { type RolloutApiParts, rolloutApi } from './rollouts.js';
 import type { ApiScope } from './scope.js';
 import { type SignerApiParts, signerApi } from './signers.js';
 
-export interface ApiParts extends DeviceApiParts, FirmwareApiParts, NoticeApiParts, SignerApiParts {
+export interface ApiParts
+  extends DeviceApiParts,
+    FirmwareApiParts,
+    NoticeApiParts,
+    RolloutApiParts,
+    SignerApiParts {
   readonly accounts: Accounts;
   readonly log: Log;
   /** A request that is no upload must have arrived whole within so many ms. */
@@ -55,5 +61,6 @@ export async function apiRoutes(scope: FastifyInstance, parts: ApiParts): Promis
   firmwareApi(api, parts);
   noticeApi(api, parts);
   keyApi(api, parts);
+  rolloutApi(api, parts);
   signerApi(api, parts);
 }

@@ -2,7 +2,7 @@
 import { Type } from 'typebox';
 import { VERSION_PATTERN } from '../../core/version.js';
 
-const UDID_PATTERN = '^[0-9a-fA-F-]{36}$';
+export const UDID_PATTERN = '^[0-9a-fA-F-]{36}$';
 
 const Nullable = <T extends ReturnType<typeof Type.String> | ReturnType<typeof Type.Number>>(schema: T) =>
   Type.Union([schema, Type.Null()]);
@@ -89,6 +89,7 @@ export const DevicePatchBody = Type.Object(
     alias: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
     autoUpdate: Type.Optional(Type.Boolean()),
     tags: Type.Optional(Type.Array(Tag, { maxItems: 32, uniqueItems: true })),
+    quarantine: Type.Optional(Type.Null({ description: 'Lets a device that was set aside back in' })),
   },
   { additionalProperties: false, minProperties: 1 },
 );
@@ -128,14 +129,39 @@ export const FirmwareSchema = Type.Object({
 export const FirmwareAnswer = Type.Object({ firmware: FirmwareSchema });
 export const FirmwareList = Type.Object({ firmware: Type.Array(FirmwareSchema) });
 
+export const RolloutSchema = Type.Object({
+  id: Type.String(),
+  firmware: Type.String(),
+  version: Type.String(),
+  state: Type.String({ description: 'scheduled, running, paused, halted, aborted or done' }),
+  reason: Type.Union([Type.String(), Type.Null()], {
+    description: 'Why it is in this state, or what it waits for',
+  }),
+  approval: Type.String(),
+  devices: Type.Number({ description: 'How many devices it is for' }),
+  stages: Type.Array(
+    Type.Object({
+      state: Type.String({ description: 'waiting, approval, open or done' }),
+      devices: Type.Number({ description: 'Of this stage alone' }),
+      installed: Type.Number(),
+      failed: Type.Number(),
+      pending: Type.Number(),
+    }),
+  ),
+  createdAt: Type.String({ format: 'date-time' }),
+  changedAt: Type.String({ format: 'date-time' }),
+});
+
 export const PublishAnswer = Type.Object({
   firmware: FirmwareSchema,
   offered: Type.Number({ description: 'Devices that were told at once' }),
   asked: Type.Number({ description: 'Devices about which the owner has been asked' }),
+  rollout: Type.Optional(RolloutSchema),
 });
 
 const VersionText = Type.String({ pattern: VERSION_PATTERN });
-const PlatformText = Type.String({ pattern: '^[A-Za-z0-9_.-]{1,32}(:[A-Za-z0-9_.-]{1,32})?$' });
+export const PLATFORM_PATTERN = '^[A-Za-z0-9_.-]{1,32}(:[A-Za-z0-9_.-]{1,32})?$';
+const PlatformText = Type.String({ pattern: PLATFORM_PATTERN });
 
 /** The text fields of an upload; `tags` comma separated. */
 export const PublishForm = Type.Object(

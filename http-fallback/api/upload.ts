@@ -136,6 +136,6 @@ function readFields(texts: Record<string, unknown>): Fields {
     notes,
     envHash,
     tags: [...new Set(listed.filter((tag) => tag !== ''))],
-    rollout: rollout ?? 'all-at-once',
+    rollout,
   };
 }

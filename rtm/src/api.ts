@@ -22,6 +22,7 @@ export interface Publication {
   readonly firmware: FirmwareView;
   readonly offered: number;
   readonly asked: number;
+  readonly rollout?: { readonly devices: number; readonly stages: readonly unknown[] };
 }
 
 /** A refusal of the server: its stable code, and its sentence for a person. */

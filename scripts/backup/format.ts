@@ -8,10 +8,16 @@ import type { Kind } from './records.js';
  * numbered files of lines, firmware bytes as `firmware/<sha256>` before the records that name them, `checksums.json`.
  */
 const FORMAT = 'firmwire-backup';
-/** 3: keys may end, be bound to a device, and have more scopes; 4: firmware may be signed. */
+/** 3: keys may end, be bound to a device, and have more scopes; 4: firmware may be signed, and there are rollouts. */
 const VERSION = 4;
 /** Before this version there were none of these. */
-const SINCE: Readonly<Partial<Record<Kind, number>>> = { history: 2, marks: 4, signer: 4 };
+const SINCE: Readonly<Partial<Record<Kind, number>>> = {
+  history: 2,
+  rollout: 4,
+  'rollout-entry': 4,
+  marks: 4,
+  signer: 4,
+};
 
 export const MANIFEST = 'manifest.json';
 export const CHECKSUMS = 'checksums.json';
@@ -22,6 +28,8 @@ const FOLDERS: Readonly<Record<Kind, string>> = {
   history: 'history',
   token: 'tokens',
   retained: 'retained',
+  rollout: 'rollouts',
+  'rollout-entry': 'rollout-log',
   firmware: 'firmware',
   marks: 'marks',
   signer: 'signers',
@@ -56,6 +64,8 @@ export const noCounts = (): Counts => ({
   history: 0,
   token: 0,
   retained: 0,
+  rollout: 0,
+  'rollout-entry': 0,
   firmware: 0,
   marks: 0,
   signer: 0,
@@ -100,7 +110,7 @@ export const bytesName = (sha256: string): string => `${FOLDERS.firmware}/${sha2
 export function readName(name: string): Place | undefined {
   const sha256 = /^firmware\/([0-9a-f]{64})$/.exec(name)?.[1];
   if (sha256 !== undefined) return { is: 'bytes', kind: 'firmware', sha256 };
-  const [, folder = '', digits = ''] = /^([a-z]+)\/(\d{6,9})\.ndjson$/.exec(name) ?? [];
+  const [, folder = '', digits = ''] = /^([a-z-]+)\/(\d{6,9})\.ndjson$/.exec(name) ?? [];
   const kind = KIND_OF.get(folder);
   return kind && { is: 'lines', kind, number: Number(digits) };
 }

@@ -6,38 +6,28 @@ import { FirmwireError } from '../../core/errors.js';
 import type { FirmwareFile, Release, StoredFirmware } from '../../core/firmware.js';
 import { HISTORY_LENGTH, type HistoryEntry, type HistoryEvent } from '../../core/history.js';
 import type { DeviceHistory, RetainedEntry, StoreEntry } from '../../core/ports.js';
-import type { OfferWindow } from '../../core/rollouts/plan.js';
-import type { Rhythm } from '../../core/rollouts/rhythm.js';
-import type { Grant, RolloutState, Staging } from '../../core/rollouts/rollout.js';
 import type { Signer } from '../../core/signing/keys.js';
 import type { Mark, OwnerMarks } from '../../core/signing/marks.js';
 import type { Token } from '../../core/token.js';
 import type { Consent, Update, UpdateState } from '../../core/update.js';
+import {
+  id,
+  type Members,
+  maybeNumber,
+  maybeText,
+  number,
+  oneOf,
+  owner,
+  record,
+  sha256,
+  size,
+  text,
+  texts,
+} from './members.js';
+import { grant, rhythm, rollout, rolloutEntry, staging } from './rollout-records.js';
 
-/**
- * The lines of a backup: each is one record as JSON. The schemas below name every member of a record; `satisfies`
- * lets nobody add one to the domain without adding it here.
- */
+/** The lines of a backup: each is one record as JSON. The schemas below name every member of a record. */
 export type Kind = StoreEntry['kind'];
-
-type Members<T> = Readonly<Record<keyof T, Type.TSchema>>;
-
-const record = <P extends Type.TProperties>(members: P) =>
-  Type.Object(members, { additionalProperties: false });
-
-/** One of the words of a union, all of which have to be named. */
-const oneOf = <W extends string>(words: Readonly<Record<W, true>>) => Type.Enum(Object.keys(words));
-
-const text = Type.String();
-const maybeText = Type.Optional(text);
-const number = Type.Number();
-const maybeNumber = Type.Optional(number);
-const texts = Type.Array(text);
-const owner = Type.String({ pattern: '^[a-z0-9]{64,128}$' });
-/** What a store can use as a key. */
-const id = Type.String({ pattern: '^[!-~]{1,128}$' });
-const sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
-const size = Type.Integer({ minimum: 0 });
 
 const STATES: Readonly<Record<UpdateState, true>> = {
   offered: true,
@@ -103,42 +93,7 @@ const historyEntry = record({
   error: maybeText,
 } satisfies Members<HistoryEntry>);
 
-const grant = record({
-  rollout: id,
-  firmware: text,
-  stage: size,
-  at: number,
-  installedAt: maybeNumber,
-  returns: size,
-} satisfies Members<Grant>);
-
-const rhythm = record({
-  silence: number,
-  between: maybeNumber,
-  returnedAt: number,
-} satisfies Members<Rhythm>);
-
 const quarantine = record({ at: number, firmware: text, reason: text } satisfies Members<Quarantine>);
-
-const staging = record({
-  rollout: id,
-  state: oneOf<RolloutState>({
-    scheduled: true,
-    running: true,
-    paused: true,
-    halted: true,
-    aborted: true,
-    done: true,
-  }),
-  stage: size,
-  of: size,
-  window: Type.Optional(
-    record({ days: texts, from: text, to: text, timeZone: text } satisfies Members<OfferWindow>),
-  ),
-  approval: text,
-  consented: Type.Boolean(),
-  attempts: size,
-} satisfies Members<Staging>);
 
 const SCHEMAS = {
   device: record({
@@ -194,6 +149,8 @@ const SCHEMAS = {
     payload: Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$' }),
     qos: Type.Enum([0, 1, 2]),
   } satisfies Members<RetainedEntry>),
+  rollout,
+  'rollout-entry': rolloutEntry,
   firmware: record({
     id,
     owner,

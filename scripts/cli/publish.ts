@@ -11,6 +11,7 @@ import { uploadBar } from './upload-bar.js';
 
 interface PublishOptions extends ServerOptions, Omit<Publication, 'files' | 'tags' | 'version' | 'manifest'> {
   readonly tags?: string;
+  readonly allAtOnce?: true;
   readonly version?: string;
   /** The file of the manifest. */
   readonly manifest?: string;
@@ -38,7 +39,7 @@ async function publicationOf(files: readonly string[], options: PublishOptions):
   const { manifest } = options;
   const signed = manifest === undefined ? undefined : await signedIn(manifest);
   const { version = signed?.version, platform = signed?.platform } = options;
-  const { udid, notes, envHash, tags, rollout } = options;
+  const { udid, notes, envHash, tags, rollout, allAtOnce } = options;
   if (version === undefined) throw new UsageError('which version? Name --version, or a --manifest');
   if (platform === undefined && udid === undefined)
     throw new UsageError('for which devices? Name --platform, --udid or both');
@@ -50,13 +51,18 @@ async function publicationOf(files: readonly string[], options: PublishOptions):
     ...(notes !== undefined && { notes }),
     ...(envHash !== undefined && { envHash }),
     ...(tags !== undefined && { tags: tags.split(',').map((tag) => tag.trim()) }),
-    ...(rollout !== undefined && { rollout }),
+    ...(allAtOnce ? { rollout: 'all-at-once' as const } : rollout !== undefined && { rollout }),
     ...(manifest !== undefined && { manifest }),
   };
 }
 
-function summary({ firmware, offered, asked }: Published): string {
+function summary({ firmware, offered, asked, rollout }: Published): string {
   const target = [firmware.platform, firmware.udid].filter((part) => part != null).join(' ');
+  if (rollout)
+    return (
+      `Published ${firmware.version} for ${target} as ${firmware.id} (${size(firmware.size)}), in ${rollout.stages.length} stages ` +
+      `to ${count(rollout.devices, 'device')}: firmwire rollout show ${rollout.id}`
+    );
   const fate = `offered to ${count(offered, 'device')}, asked about ${asked}`;
   return `Published ${firmware.version} for ${target} as ${firmware.id} (${size(firmware.size)}): ${fate}.`;
 }
@@ -78,8 +84,12 @@ export function addPublish(program: Command, cli: Cli): void {
       .option('--notes <text>', 'what the owner is told about it')
       .option('--env-hash <hash>', 'the hash of the build environment')
       .option('--tags <tags>', 'only for devices with all of these tags, comma separated')
+      .option('--all-at-once', 'to every device at once; else more than a few get it in stages')
       .addOption(
-        new Option('--rollout <rollout>', 'whom to offer it to by itself').choices(['all-at-once', 'none']),
+        new Option('--rollout <rollout>', 'the same, or none: only store it').choices([
+          'all-at-once',
+          'none',
+        ]),
       ),
   ).action(async (files: string[], options: PublishOptions) => {
     await checkFiles(options.manifest === undefined ? files : [...files, options.manifest]);

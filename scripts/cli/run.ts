@@ -14,6 +14,7 @@ import { addOwner } from './owner.js';
 import { addPublish } from './publish.js';
 import { addReplies } from './reply.js';
 import { addRestore } from './restore.js';
+import { addRollback, addRollout } from './rollout.js';
 import { addServe } from './serve.js';
 import { addSign } from './sign.js';
 import { addSimulate } from './simulate.js';
@@ -31,6 +32,8 @@ const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
   addHistory,
   addFirmware,
   addWithdraw,
+  addRollout,
+  addRollback,
   addUpdate,
   addReplies,
   addOwner,

@@ -1,3 +1,4 @@
+import type { RolloutWish } from '../../core/rollouts/read-plan.js';
 import { ApiError } from './errors.js';
 import type {
   DeviceChange,
@@ -6,9 +7,11 @@ import type {
   FirmwareView,
   HistoryView,
   KeyView,
+  LogLine,
   NewKey,
   NewKeyWish,
   NoticeResponse,
+  RolloutView,
   SignerView,
   SignerWish,
 } from './model.js';
@@ -20,6 +23,8 @@ export interface Published {
   readonly firmware: FirmwareView;
   readonly offered: number;
   readonly asked: number;
+  /** What was started because it is for many devices. */
+  readonly rollout?: RolloutView;
 }
 
 /** Which part of the devices to fetch: at most `limit` of them, after the one where the page before ended. */
@@ -114,7 +119,49 @@ export class Api {
       firmware: member(body, 'firmware'),
       offered: member(body, 'offered'),
       asked: member(body, 'asked'),
+      ...(body['rollout'] !== undefined && { rollout: member<RolloutView>(body, 'rollout') }),
     };
+  }
+
+  /** All rollouts, oldest first. */
+  async rollouts(): Promise<readonly RolloutView[]> {
+    return member(await this.#call({ method: 'GET', path: '/api/v1/rollouts' }), 'rollouts');
+  }
+
+  /** One rollout. */
+  async rollout(id: string): Promise<RolloutView> {
+    return member(await this.#call({ method: 'GET', path: rolloutPath(id) }), 'rollout');
+  }
+
+  /** Rolls out firmware that was published with rollout=none. */
+  async startRollout(wish: RolloutWish): Promise<RolloutView> {
+    return member(await this.#call({ method: 'POST', path: '/api/v1/rollouts', json: wish }), 'rollout');
+  }
+
+  /** Does something to a rollout and returns it as it is now. */
+  async changeRollout(
+    id: string,
+    verb: 'pause' | 'resume' | 'advance' | 'abort',
+    json?: object,
+  ): Promise<RolloutView> {
+    const path = `${rolloutPath(id)}/${verb}`;
+    return member(await this.#call({ method: 'POST', path, ...(json && { json }) }), 'rollout');
+  }
+
+  /** Sends the devices that took its firmware what they ran before. */
+  async rollBack(id: string): Promise<{ ordered: number; unknown: number }> {
+    const body = await this.#call({ method: 'POST', path: `${rolloutPath(id)}/rollback` });
+    return { ordered: member(body, 'ordered'), unknown: member(body, 'unknown') };
+  }
+
+  /** Every decision about rollouts, page after page. */
+  async *rolloutLog(): AsyncGenerator<LogLine> {
+    for (let after: string | undefined, more = true; more; more = after !== undefined) {
+      const suffix = after === undefined ? '' : `?after=${encodeURIComponent(after)}`;
+      const body = await this.#call({ method: 'GET', path: `/api/v1/rollouts/log${suffix}` });
+      yield* member<readonly LogLine[]>(body, 'entries');
+      after = typeof body['next'] === 'string' ? body['next'] : undefined;
+    }
   }
 
   /** Withdraws firmware: its offers and questions vanish, its tokens die. */
@@ -171,6 +218,7 @@ export const createApi = (httpUrl: string, ownerKey: string): Api =>
   new Api(fetchTransport(httpUrl, ownerKey));
 
 const devicePath = (udid: string): string => `/api/v1/devices/${encodeURIComponent(udid)}`;
+const rolloutPath = (id: string): string => `/api/v1/rollouts/${encodeURIComponent(id)}`;
 
 function member<T>(body: Record<string, unknown>, name: string): T {
   const value = body[name];

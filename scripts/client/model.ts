@@ -1,6 +1,7 @@
 /** The owner API's nouns as they come over HTTP. Sizes are bytes. */
 import type { Scope as KeyScope } from '../../core/account.js';
 import type { HistoryEntry } from '../../core/history.js';
+import type { RolloutEntry } from '../../core/rollouts/rollout.js';
 import type { DeviceView } from '../../core/view.js';
 
 /** One line of a device's history. Times are ISO 8601. */
@@ -11,6 +12,8 @@ export interface HistoryView extends Omit<HistoryEntry, 'at' | 'since'> {
 
 /** Published firmware. */
 export type { FirmwareView } from '../../core/firmware-view.js';
+/** A rollout as its owner sees it. */
+export type { RolloutView } from '../../core/rollouts/view.js';
 /** A device as its owner sees it. */
 export type { DeviceView } from '../../core/view.js';
 
@@ -61,6 +64,11 @@ export interface DeviceChange {
   readonly autoUpdate?: boolean;
   readonly alias?: string;
   readonly tags?: readonly string[];
+}
+
+/** A line of the log of decisions. Times are ISO 8601. */
+export interface LogLine extends Omit<RolloutEntry, 'owner' | 'at'> {
+  readonly at: string;
 }
 
 /** What an owner answers to a question: approve this version, decline this version, ask again later. */

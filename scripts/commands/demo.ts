@@ -41,7 +41,12 @@ async function publish(server: Server, folder: string, view: FleetView): Promise
   const path = join(folder, 'firmware.bin');
   await writeFile(path, madeUpImage(IMAGE_BYTES, 'demo'));
   const api = createApi(server.httpUrl, server.credentials.ownerKey);
-  const { offered, asked } = await api.publish({ files: [path], version: NEW, platform: PLATFORM });
+  const { offered, asked } = await api.publish({
+    files: [path],
+    version: NEW,
+    platform: PLATFORM,
+    rollout: 'all-at-once',
+  });
   view.say(`Published ${NEW}: ${offered} devices are told at once, about ${asked} the owner is asked.`);
   return asked;
 }

@@ -38,6 +38,14 @@ export const spanOrNone = (byDefault: number) =>
     description: `a number from 0 to ${LONGEST_SECONDS}`,
   });
 
+/** Minutes up to a year, fractions allowed. */
+export const minutes = (byDefault: number) =>
+  Type.Number({ default: byDefault, minimum: 0, maximum: 525_600, description: 'a number from 0 to 525600' });
+
+/** A share of a whole. */
+export const share = (byDefault: number) =>
+  Type.Number({ default: byDefault, minimum: 0, maximum: 1, description: 'a number from 0 to 1' });
+
 /** Text that is not empty. */
 export const text = (byDefault: string) =>
   Type.String({ default: byDefault, minLength: 1, description: 'a text that is not empty' });

@@ -62,6 +62,8 @@ export function appOf(
     publisher,
     records,
     registry,
+    rollback,
+    rollouts,
     signers,
   } = domain;
   const { http, throttle } = settings;
@@ -114,6 +116,8 @@ export function appOf(
       history,
       catalog,
       publisher,
+      rollouts,
+      rollback,
       signers,
       consent,
       maxUploadBytes: http.maxUploadBytes,

@@ -11,6 +11,7 @@ import { Catalog } from '../../core/services/catalog.js';
 import { Consent } from '../../core/services/consent.js';
 import type { ConversationParts } from '../../core/services/conversation.js';
 import { Conversations } from '../../core/services/conversations.js';
+import { StoredCrowd } from '../../core/services/crowd.js';
 import { Desk } from '../../core/services/desk.js';
 import { Downloads } from '../../core/services/downloads.js';
 import { History } from '../../core/services/history.js';
@@ -24,6 +25,8 @@ import { OwnerFeed } from '../../core/services/owner-feed.js';
 import { Publisher } from '../../core/services/publisher.js';
 import { Records } from '../../core/services/records.js';
 import { Registry } from '../../core/services/registry.js';
+import { Rollback } from '../../core/services/rollback.js';
+import { Rollouts } from '../../core/services/rollouts.js';
 import { Signers } from '../../core/services/signers.js';
 import { Transfers } from '../../core/services/transfers.js';
 import { readVersion } from '../cli/version.js';
@@ -32,7 +35,10 @@ import { CountingLimitWatch } from './limit-watch.js';
 import type { Nodes } from './nodes.js';
 
 const SECOND = 1000;
-const HOUR = 3600 * SECOND;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+/** How long a device of which nothing is known may usually be silent: it restarts, and its network with it. */
+const USUAL_MS = 15 * MINUTE;
 
 /** What the domain needs from outside. */
 export interface World {
@@ -74,7 +80,17 @@ export function buildDomain(world: World) {
   const homeAssistant = enabled
     ? new HomeAssistantFeed(outbox, new HomeAssistantTopics(prefix), readVersion())
     : undefined;
-  const feed = new OwnerFeed({ outbox, catalog, presence, transfers, history, clock, policy, homeAssistant });
+  const feed = new OwnerFeed({
+    outbox,
+    catalog,
+    rollouts: stores.rollouts,
+    presence,
+    transfers,
+    history,
+    clock,
+    policy,
+    homeAssistant,
+  });
   const records = new Records(devices, tokens, feed, telemetry);
   const { admission } = settings.devices;
   const watch = new CountingLimitWatch(telemetry, log, clock);
@@ -112,6 +128,31 @@ export function buildDomain(world: World) {
   const look = (udid: string, since?: number) => announcer.reconsiderHere(udid, since);
   const errands: Errands = new Errands(peers, clock, look);
   const announcer: Announcer = new Announcer({ devices, desk, conversations, whereabouts, errands, clock });
+  const crowd = new StoredCrowd({ devices, records, catalog, announcer, presence });
+  const rollouts = new Rollouts({
+    store: stores.rollouts,
+    accounts: stores.accounts,
+    crowd,
+    catalog,
+    announcer,
+    orders,
+    feed,
+    clock,
+    lease,
+    lock: shared,
+    hasPeers: () => peers.count > 0,
+    defaults: {
+      deadlineMs: settings.rollouts.deadlineMinutes * MINUTE,
+      probationMs: settings.rollouts.probationMinutes * MINUTE,
+      retries: settings.rollouts.retries,
+      successThreshold: settings.rollouts.successThreshold,
+      failureThreshold: settings.rollouts.failureThreshold,
+    },
+    stagedFrom: settings.rollouts.stagedFrom,
+    usualMs: USUAL_MS,
+    log,
+  });
+  records.watch((before, after) => rollouts.observe(before, after));
   const postponeMs = settings.notices.postponeHours * HOUR;
   const consent = new Consent({ records, feed, clock, lock, postponeMs });
   const conversation: ConversationParts = { desk, registry, transfers, clock, timing, telemetry, log };
@@ -148,6 +189,7 @@ export function buildDomain(world: World) {
       blobs,
       devices,
       orders,
+      rollouts,
       announcer,
       feed,
       clock,
@@ -155,6 +197,8 @@ export function buildDomain(world: World) {
     }),
     records,
     registry,
+    rollback: new Rollback({ store: stores.rollouts, catalog, orders, announcer, clock }),
+    rollouts,
     signers: new Signers({ store: signers, catalog, orders, announcer, feed, clock }),
     transfers,
     watch,

@@ -261,6 +261,7 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
       httpsPort,
     });
     undo.push(() => removeRuntime(settings.data));
+    undo.push(every(settings.rollouts.tickSeconds * SECOND, systemClock, () => void domain.rollouts.tick()));
     domain.housekeeping.start(settings.housekeeping.sweepSeconds * SECOND);
     const retell = async (): Promise<void> => attached?.retell();
     const canTell = async (): Promise<unknown> => mqtt?.ready();

@@ -13,6 +13,7 @@ import {
   OWNER,
   UDID,
 } from '../support/builders.js';
+import { aDecision, aPlan, aRollout } from '../support/rollouts.js';
 import { aPair } from '../support/signing.js';
 import { collect, type Opened, plain, range } from './harness.js';
 
@@ -63,6 +64,28 @@ const BEGUN = aToken({
   expiresAt: NOW + HOUR + 1,
 });
 
+const HALTED = aRollout({
+  firmware: FIRMWARE.id,
+  plan: aPlan({
+    filter: { platform: 'arduino:esp8266', tags: ['a', 'b'], versions: '<1.1.0', udids: [UDID] },
+    stages: [{ devices: 1 }, { percent: 12.5 }, { percent: 100 }],
+    ratePerMinute: 1.5,
+    window: { days: ['mon', 'sun'], from: '22:00', to: '04:30', timeZone: 'Europe/Prague' },
+    approval: 'stage',
+  }),
+  state: 'halted',
+  reason: '2 of 3 "failed" 💥',
+  stage: 2,
+  stages: [
+    { state: 'done', goal: 1, openedAt: NOW, forced: true, tally: { installed: 0, failed: 0 } },
+    { state: 'done', goal: 2, openedAt: NOW + 1, forced: false, tally: { installed: 0, failed: 0 } },
+    { state: 'open', goal: 10, openedAt: NOW + 2, forced: false, tally: { installed: 0, failed: 0 } },
+    { state: 'approval', goal: 11, openedAt: undefined, forced: false, tally: { installed: 0, failed: 0 } },
+  ],
+  approvedStage: 2,
+  revision: 7,
+});
+
 /** One of everything, in every shape that a record can have. */
 export const EVERYTHING: readonly StoreEntry[] = [
   {
@@ -99,6 +122,22 @@ export const EVERYTHING: readonly StoreEntry[] = [
   { kind: 'token', value: BEGUN },
   { kind: 'retained', value: { topic: '/a/app/é💥', payload: Buffer.from([0, 255, 10, 13]), qos: 1 } },
   { kind: 'retained', value: { topic: `/a/${'long'.repeat(1000)}`, payload: Buffer.from('x'), qos: 0 } },
+  { kind: 'rollout', value: HALTED },
+  { kind: 'rollout', value: aRollout({ id: 'theirs', owner: OTHER_OWNER, createdAt: NOW - HOUR }) },
+  { kind: 'rollout-entry', value: aDecision() },
+  {
+    kind: 'rollout-entry',
+    value: aDecision({
+      at: NOW + 1,
+      who: hash(1),
+      what: 'halted',
+      stage: 3,
+      udid: UDID,
+      rule: 'failureThreshold',
+      evidence: '2 of 3 "failed" 💥',
+    }),
+  },
+  { kind: 'rollout-entry', value: aDecision({ rollout: 'theirs', owner: OTHER_OWNER }) },
   { kind: 'firmware', value: FIRMWARE },
   {
     kind: 'firmware',
@@ -192,6 +231,8 @@ export function describeArchive(name: string, open: () => Promise<OpenedArchive>
         'history',
         'token',
         'retained',
+        'rollout',
+        'rollout-entry',
         'firmware',
         'marks',
         'signer',
@@ -202,7 +243,7 @@ export function describeArchive(name: string, open: () => Promise<OpenedArchive>
 
     it('writes every index', async () => {
       await fill();
-      const { accounts, devices, firmware, signers, tokens, retained } = opened.other;
+      const { accounts, devices, firmware, rollouts, signers, tokens, retained } = opened.other;
       expect((await devices.findByMac(OWNER, '5CCF7F1A2B3C'))?.udid).to.equal(UDID);
       expect((await devices.list(OTHER_OWNER, 10)).items.map(({ udid }) => udid)).to.deep.equal([udidOf(1)]);
       expect((await devices.due(NOW + HOUR, 10)).map(({ udid }) => udid)).to.deep.equal([UDID]);
@@ -210,6 +251,8 @@ export function describeArchive(name: string, open: () => Promise<OpenedArchive>
       expect(await firmware.marks(OWNER)).to.have.length(2);
       expect((await signers.list(OWNER)).map(({ alias }) => alias)).to.deep.equal(['ann', 'bob 💥']);
       expect(await firmware.isUsed('cc'.repeat(32))).to.equal(true);
+      expect((await rollouts.list(OWNER)).map(({ id }) => id)).to.deep.equal([HALTED.id]);
+      expect((await rollouts.live()).map(({ id }) => id)).to.deep.equal(['theirs']);
       expect((await accounts.listKeys(OWNER)).map(({ alias }) => alias)).to.deep.equal(['key 1', 'key 2']);
       expect(await collect(accounts.owners())).to.have.length(2);
       const topics = [];
@@ -229,6 +272,71 @@ export function describeArchive(name: string, open: () => Promise<OpenedArchive>
       const listed = await opened.store.history.list(UDID);
       expect(listed).to.have.length(4);
       expect(listed[0]).to.deep.equal({ ...next, since: NOW, count: 2 });
+    });
+
+    it('a rollout goes on where it was, and so does the log', async () => {
+      await fill();
+      const resumed = { ...HALTED, state: 'running', revision: 8 } as const;
+      const line = aDecision({ at: NOW + 2, what: 'resumed' });
+      expect(await opened.other.rollouts.put({ ...resumed, revision: 7 }, [line])).to.equal(false);
+      expect(await opened.other.rollouts.put(resumed, [line])).to.equal(true);
+      expect((await opened.store.rollouts.live()).map(({ id }) => id)).to.deep.equal(['theirs', HALTED.id]);
+      const { items } = await opened.store.rollouts.log(OWNER, 10);
+      expect(items.map(({ what }) => what)).to.deep.equal(['created', 'halted', 'resumed']);
+    });
+
+    it('moves the lines of every log in their order, and the same line as often as it is there', async () => {
+      const lines = range(1700).flatMap((n) => [
+        aDecision({ evidence: `${n >> 1}` }),
+        ...(n % 3 ? [] : [aDecision({ owner: OTHER_OWNER, evidence: `${n}` })]),
+      ]);
+      await load('id', [
+        ...lines.map((value) => ({ kind: 'rollout-entry', value }) as const),
+        { kind: 'owner', value: anOwner() },
+        { kind: 'owner', value: anOwner(OTHER_OWNER) },
+      ]);
+      const moved = (await collect(opened.other.archive.export())).flatMap((entry) =>
+        entry.kind === 'rollout-entry' ? [entry.value] : [],
+      );
+      for (const owner of [OWNER, OTHER_OWNER]) {
+        const ofOwner = (all: typeof lines) => all.filter((line) => line.owner === owner);
+        expect(ofOwner(moved)).to.deep.equal(ofOwner(lines));
+      }
+      expect(moved).to.have.length(lines.length);
+    });
+
+    it('whatever has become of a rollout stands in the log, while another node decides', async () => {
+      const owner = { kind: 'owner', value: anOwner() } as const;
+      const ids = range(30).map((n) => `rollout-${n}`);
+      await load('id', [owner]);
+      const { rollouts } = opened.other;
+      const decide = async (id: string, revision: number) => {
+        const value = aRollout({ id, revision });
+        expect(await rollouts.put(value, [aDecision({ rollout: id, evidence: `${revision}` })])).to.equal(
+          true,
+        );
+      };
+      for (const id of ids) await decide(id, 1);
+      const theirs = { id: 'stranger', owner: 'cc'.repeat(32) };
+      await rollouts.put(aRollout(theirs), [
+        aDecision({ rollout: 'stranger', owner: theirs.owner, evidence: '1' }),
+      ]);
+      const seen: StoreEntry[] = [];
+      for await (const entry of opened.store.archive.export()) {
+        seen.push(entry);
+        // Until the last rollout has been read: thirty lines for each line of the log would never end.
+        if (seen.length <= ids.length) for (const id of ids) await decide(id, 1 + seen.length);
+      }
+      const decided = new Set(
+        seen.flatMap(({ kind, value }) =>
+          kind === 'rollout-entry' ? [`${value.rollout} ${value.evidence}`] : [],
+        ),
+      );
+      expect(decided, 'nothing of an owner who is not in it').to.not.include('stranger 1');
+      const states = seen.flatMap(({ kind, value }) => (kind === 'rollout' ? [value] : []));
+      expect(states.map(({ id }) => id)).to.have.members(ids);
+      for (const { id, revision } of states)
+        for (const n of range(revision)) expect(decided, id).to.include(`${id} ${n + 1}`);
     });
 
     it('a token goes on where it was: one that is complete is not redeemed again, one that was begun ends', async () => {
@@ -256,6 +364,7 @@ export function describeArchive(name: string, open: () => Promise<OpenedArchive>
         { kind: 'device', value: aDevice({ mac: 'AABBCCDDEEFF', update: undefined }) },
         { kind: 'history', value: { udid: UDID, entries: [{ event: 'installed', at: NOW }] } },
         { kind: 'token', value: { ...BEGUN, spans: [[0, 300_000]], completedAt: NOW } },
+        { kind: 'rollout', value: { ...HALTED, state: 'running', revision: 9, createdAt: NOW - 2 * HOUR } },
       ];
       await load('id', [...EVERYTHING, ...again]);
       const { devices, tokens } = opened.other;
@@ -265,6 +374,8 @@ export function describeArchive(name: string, open: () => Promise<OpenedArchive>
       await tokens.kill(OTHER_UDID);
       expect((await tokens.get(BEGUN.hash))?.completedAt).to.equal(NOW);
       expect(await opened.other.history.list(UDID)).to.deep.equal([{ event: 'installed', at: NOW }]);
+      expect((await opened.other.rollouts.live()).map(({ id }) => id)).to.deep.equal([HALTED.id, 'theirs']);
+      expect((await opened.other.rollouts.list(OWNER)).map(({ revision }) => revision)).to.deep.equal([9]);
     });
 
     it('refuses to import into a store that is not empty, and changes nothing', async () => {

@@ -2,6 +2,7 @@
 import { openEmbedded } from '../../broker/storage/embedded/index.js';
 import type { StoreEntry } from '../../core/ports.js';
 import { aDevice, aFirmware, aToken, NOW } from '../support/builders.js';
+import { aDecision, aRollout } from '../support/rollouts.js';
 import { range } from './harness.js';
 import { COUNTED, contestedHash, TOKENS, tokenOf, UPDATES, WHOLE } from './process-plan.js';
 
@@ -40,6 +41,8 @@ const roles: Record<string, () => Promise<unknown>> = {
   async write() {
     for (let n = 0; ; n += 1) {
       await stores.firmware.put(aFirmware({ id: `acknowledged-${n}` }));
+      const rollout = `rollout-${n}`;
+      await stores.rollouts.put(aRollout({ id: rollout }), [aDecision({ rollout })]);
       const token = tokenOf(n);
       await stores.tokens.issue(aToken(token));
       await stores.tokens.begin(token.hash, 'only', NOW);

@@ -6,6 +6,7 @@ import { open } from 'lmdb';
 import { Environment } from '../../broker/storage/embedded/environment.js';
 import { openEmbedded } from '../../broker/storage/embedded/index.js';
 import { aDevice, OWNER, UDID } from '../support/builders.js';
+import { aDecision, aRollout } from '../support/rollouts.js';
 import { collect, plain, range } from './harness.js';
 
 describe('embedded: opening and closing', () => {
@@ -35,6 +36,32 @@ describe('embedded: opening and closing', () => {
     await filled();
     const stores = await openEmbedded(dir);
     expect(plain(await stores.devices.get(UDID))).to.deep.equal(plain(aDevice()));
+    await stores.close();
+  });
+
+  it('has rollouts and their log after it was closed and opened again', async () => {
+    const stores = await openEmbedded(dir);
+    await stores.rollouts.put(aRollout(), [aDecision()]);
+    await stores.close();
+    const again = await openEmbedded(dir);
+    expect(plain(await again.rollouts.live())).to.deep.equal(plain([aRollout()]));
+    await again.rollouts.note([aDecision({ what: 'begun' })]);
+    const { items } = await again.rollouts.log(OWNER, 10);
+    expect(items.map(({ what }) => what)).to.deep.equal(['created', 'begun']);
+    await again.close();
+  });
+
+  it('takes rollouts into a store that was made before there were any', async () => {
+    await filled();
+    const tables = ['rollouts', 'rollouts-by-owner', 'rollouts-live', 'rollout-log'];
+    const old = open({ path: dir, noSubdir: false });
+    for (const table of tables) await old.openDB({ name: table }).drop();
+    expect(Array.from(old.getKeys(), String).filter((name) => tables.includes(name))).to.deep.equal([]);
+    await old.close();
+    const stores = await openEmbedded(dir);
+    expect(await stores.rollouts.put(aRollout(), [aDecision()])).to.equal(true);
+    expect(await stores.rollouts.live()).to.have.length(1);
+    expect(await stores.devices.get(UDID)).to.not.equal(undefined);
     await stores.close();
   });
 

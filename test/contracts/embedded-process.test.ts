@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { type EmbeddedStores, openEmbedded } from '../../broker/storage/embedded/index.js';
-import { aDevice, aToken, NOW } from '../support/builders.js';
+import { aDevice, aToken, NOW, OWNER } from '../support/builders.js';
 import { range } from './harness.js';
 import { COUNTED, contestedHash, TOKENS, tokenOf, UPDATES, WHOLE } from './process-plan.js';
 
@@ -84,7 +84,12 @@ describe('embedded: two processes at once', () => {
     await stores.close();
     stores = await openEmbedded(dir);
     expect(await stores.devices.get(aDevice().udid)).to.not.equal(undefined);
+    const { items: log } = await stores.rollouts.log(OWNER, 1_000_000);
+    // One more may have been written that nobody was told of, and its line in the same step.
+    const rollouts = await stores.rollouts.list(OWNER);
+    expect(log.map(({ rollout }) => rollout)).to.have.members(rollouts.map(({ id }) => id));
     for (const n of told) {
+      expect(log[n]?.rollout).to.equal(`rollout-${n}`);
       expect(await stores.firmware.get(`acknowledged-${n}`), `firmware ${n}`).to.not.equal(undefined);
       const token = await stores.tokens.get(tokenOf(n).hash);
       expect(token?.completedAt, `token ${n}`).to.equal(NOW);

@@ -11,6 +11,7 @@ import { describeFirmwareStore } from './firmware-store.js';
 import type { Open } from './harness.js';
 import { describeHistoryStore } from './history-store.js';
 import { describeRetainedStore } from './retained-store.js';
+import { describeRolloutStore } from './rollout-store.js';
 import { describeSignerStore } from './signer-store.js';
 import { describeTokenChange } from './token-change.js';
 import { describeTokenStore } from './token-store.js';
@@ -61,6 +62,10 @@ describe('stores on Redis', () => {
   describeFirmwareStore(
     NAME,
     opening(({ firmware }) => firmware),
+  );
+  describeRolloutStore(
+    NAME,
+    opening(({ rollouts }) => rollouts),
   );
   describeSignerStore(
     NAME,

@@ -92,6 +92,7 @@ describe('the docs', () => {
       'docs/keys.md',
       'docs/signing.md',
       'docs/limits.md',
+      'docs/rollouts.md',
     ];
     for (const file of files) {
       const text = await read(file);

@@ -62,7 +62,7 @@ export class World {
   readonly domain: Domain;
 
   private constructor(
-    settings: Settings,
+    readonly settings: Settings,
     readonly dir: string,
     readonly stores: EmbeddedStores,
     readonly blobs: BlobStore,
@@ -110,6 +110,11 @@ export class World {
     return new World(settings, dir, wrapped, blobs, presence, options.joined, options.isHeard ?? true);
   }
 
+  /** The same stores under a domain that knows nothing yet: as after a restart. The clocks are two. */
+  again(presence: Presence): World {
+    return new World(this.settings, this.dir, this.stores, this.blobs, presence, undefined, true);
+  }
+
   async close(): Promise<void> {
     await this.stores.close();
     await rm(this.dir, { recursive: true, force: true });
@@ -154,7 +159,7 @@ export class World {
       manifest: undefined,
       ...change,
     };
-    return publisher.publish(owner, fields, arrived);
+    return publisher.publish(owner, fields, arrived, 'test');
   }
 
   /** Begins to fetch what a token is for. */

@@ -8,6 +8,7 @@ import { firmwareStore } from './firmware.js';
 import { Histories, historyStore } from './histories.js';
 import { Identity } from './identity.js';
 import { retainedStore, type SynchronousRetained } from './retained.js';
+import { rolloutStore } from './rollouts.js';
 import { signerStore } from './signers.js';
 import { tokenStore } from './tokens.js';
 
@@ -32,6 +33,7 @@ export const openEmbedded = (dir: string, toRestore = false): Promise<EmbeddedSt
       accounts: accountStore(environment),
       devices: deviceStore(environment, records, histories),
       firmware: firmwareStore(environment),
+      rollouts: rolloutStore(environment),
       signers: signerStore(environment),
       tokens: tokenStore(environment, records),
       history: historyStore(environment, histories, records),

@@ -4,7 +4,7 @@ import { type Guard, MAX_ID_CHARS } from './table.js';
 /** Above every number in LMDB's order of keys. */
 const LAST = Uint8Array.of(0xff);
 
-/** For each id a row of values as JSON, numbered as they came, of which the newest are kept. */
+/** For each id a row of values as JSON, numbered from 1 as they came; all of them are kept, or the newest. */
 export class Sequence<V> {
   constructor(
     private readonly db: Database<string | Binary, Key>,
@@ -19,8 +19,16 @@ export class Sequence<V> {
     return Array.from(range, ({ value }) => JSON.parse(String(value)) as V);
   }
 
+  /** The values under an id whose number is higher than `n`, the oldest first, at most `limit`. */
+  after(id: string, n: number, limit: number): V[] {
+    this.guard();
+    if (id.length > MAX_ID_CHARS) return [];
+    const range = this.db.getRange({ start: [id, n], exclusiveStart: true, end: [id, LAST], limit });
+    return Array.from(range, ({ value }) => JSON.parse(String(value)) as V);
+  }
+
   /** Only within `Environment.write`. @param most how many are kept: the numbers have no gaps, so it is known which go */
-  add(id: string, values: readonly V[], most: number): void {
+  add(id: string, values: readonly V[], most = Number.POSITIVE_INFINITY): void {
     let n = this.last(id);
     for (const value of values) {
       n += 1;

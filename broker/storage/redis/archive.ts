@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { FirmwireError } from '../../../core/errors.js';
 import type { ArchiveState, TokenArchive } from '../archive.js';
-import { DUE, EXPIRY, OWNERS, openTokenKey, TOPICS, tokenKey } from './keys.js';
+import { DUE, EXPIRY, OWNERS, openTokenKey, ROLLOUTS_LIVE, TOPICS, tokenKey } from './keys.js';
 import type { RedisLink } from './link.js';
 import { replacesField } from './marker.js';
 import { MARKER } from './script.js';
@@ -16,8 +16,8 @@ const FIRST = '0';
 
 /** Everything in keys.ts. Redis may hold more: other programs' keys, the sessions of MQTT, what nodes lease. */
 const OURS = [
-  /^(?:owner|key|device|firmware|history|history-open|ott|ott-device|keys|devices|mac|firmwares|digest|retained|marks|signers):/,
-  new RegExp(`^(?:${[OWNERS, DUE, EXPIRY, TOPICS].join('|')})$`),
+  /^(?:owner|key|device|firmware|history|history-open|ott|ott-device|keys|devices|mac|firmwares|digest|rollout|rollouts|rollout-log|retained|marks|signers):/,
+  new RegExp(`^(?:${[OWNERS, DUE, EXPIRY, ROLLOUTS_LIVE, TOPICS].join('|')})$`),
 ];
 
 /** The field of the marker that stands there during a restore: the ids of the stores which the restored one replaces. */

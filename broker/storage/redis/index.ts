@@ -8,6 +8,7 @@ import { firmwareStore } from './firmware.js';
 import { historyStore } from './histories.js';
 import { type LinkOptions, RedisLink } from './link.js';
 import { retainedStore } from './retained.js';
+import { rolloutStore } from './rollouts.js';
 import { signerStore } from './signers.js';
 import { tokenStore } from './tokens.js';
 import { Transactions } from './transaction.js';
@@ -36,6 +37,7 @@ export async function openRedis(options: LinkOptions, toRestore = false): Promis
     accounts: accountStore(link, transactions),
     devices: deviceStore(link, transactions),
     firmware: firmwareStore(link, transactions),
+    rollouts: rolloutStore(link, transactions),
     signers: signerStore(transactions),
     history: historyStore(link, ofHistories),
     retained: retainedStore(link, transactions),

@@ -2,6 +2,7 @@ import type { ApiKey, Owner } from '../../../core/account.js';
 import type { Device } from '../../../core/device.js';
 import type { StoredFirmware } from '../../../core/firmware.js';
 import type { HistoryEntry } from '../../../core/history.js';
+import type { Rollout } from '../../../core/rollouts/rollout.js';
 import type { Signer } from '../../../core/signing/keys.js';
 import type { Mark } from '../../../core/signing/marks.js';
 import type { Token } from '../../../core/token.js';
@@ -43,6 +44,7 @@ export const signersKey = (owner: string): Key<readonly Signer[]> => ({
   codec: JSON_CODEC,
   isRare: true,
 });
+export const rolloutKey = (id: string): Key<Rollout> => ({ name: `rollout:${id}`, codec: JSON_CODEC });
 /** wire.md 6. */
 export const tokenKey = (hash: string): Key<Token> => ({ name: `ott:${hash}`, codec: JSON_CODEC });
 /** The hash of the device's token that is not complete. */
@@ -78,6 +80,12 @@ export const claimantsOf = (owner: string, mac: string): string => `mac:${owner}
 export const firmwareOf = (owner: string): string => `firmwares:${owner}`;
 /** Set: ids of the firmware that consists of these bytes. */
 export const usersOf = (sha256: string): string => `digest:${sha256}`;
+/** Sorted set: rollout id by when it was made. */
+export const rolloutsOf = (owner: string): string => `rollouts:${owner}`;
+/** Sorted set: ids of the live rollouts of all owners, by when they were made. */
+export const ROLLOUTS_LIVE = 'rollouts-live';
+/** List: the lines of an owner's log of decisions as JSON, oldest first. */
+export const rolloutLogOf = (owner: string): string => `rollout-log:${owner}`;
 /** Bytes: QoS, payload. */
 export const retainedKey = (topic: string): string => `retained:${topic}`;
 

@@ -7,8 +7,6 @@ import { count, size, versionIn } from '../model/text.js';
 /** The server reads the fields before the files. */
 const FIELDS = ['version', 'platform', 'tags', 'notes', 'rollout'] as const;
 
-const HELD_BACK = 'none';
-
 /** Publishes firmware: files are dropped or chosen, and the refusal's reason is shown as it is. */
 export function PublishForm() {
   const app = useApp();
@@ -51,10 +49,12 @@ export function PublishForm() {
     result.value = '';
     percent.value = 0;
     try {
-      const { firmware, offered, asked } = await app.api.publish(body, (done) => {
+      const { firmware, offered, asked, rollout } = await app.api.publish(body, (done) => {
         percent.value = done;
       });
-      result.value = `${firmware.version} is published: ${count(offered, 'device')} told at once, ${count(asked, 'question')} for you.`;
+      result.value = rollout
+        ? `${firmware.version} is published: it comes to ${count(rollout.devices, 'device')} in ${rollout.stages.length} stages.`
+        : `${firmware.version} is published: ${count(offered, 'device')} told at once, ${count(asked, 'question')} for you.`;
       files.value = [];
       version.value = '';
       form.current.reset();
@@ -122,8 +122,12 @@ export function PublishForm() {
         <textarea name="notes" rows={2} maxLength={4096} />
       </label>
       <label>
-        <input type="checkbox" name="rollout" value={HELD_BACK} />
-        Store it only, offer it to nobody by itself
+        Release
+        <select name="rollout">
+          <option value="">to a few devices at once, to many in stages</option>
+          <option value="all-at-once">to all devices at once</option>
+          <option value="none">to nobody by itself: store it only</option>
+        </select>
       </label>
       {refusal.value && (
         <p role="alert" class="refusal">

@@ -89,7 +89,7 @@ export class FirmwireServer {
   async publish(version: string, bytes: number): Promise<Published> {
     const file = join(this.data, `image-${version}.bin`);
     await writeFile(file, madeUpImage(bytes, version));
-    return this.api.publish({ files: [file], version, platform: PLATFORM });
+    return this.api.publish({ files: [file], version, platform: PLATFORM, rollout: 'all-at-once' });
   }
 
   async stop(): Promise<void> {

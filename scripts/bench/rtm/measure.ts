@@ -56,7 +56,13 @@ export async function measure(
   try {
     const file = join(server.data, 'early.bin');
     await writeFile(file, madeUpImage(IMAGE_BYTES, 'early'));
-    const early = { files: [file], version: '1.0.1', platform: PLATFORM, tags: [WAITING_TAG] };
+    const early = {
+      files: [file],
+      version: '1.0.1',
+      platform: PLATFORM,
+      tags: [WAITING_TAG],
+      rollout: 'all-at-once',
+    } as const;
     const { asked } = await server.api.publish(early);
     if (asked !== waitingOf(devices)) throw new Error(`${asked} questions instead of ${waitingOf(devices)}.`);
     const page = await OwnersPage.open(browser, `http://127.0.0.1:${server.httpPort}`);

@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
 import { type RolloutPlan, SAFE_STAGES } from '../../../core/rollouts/plan.js';
 import { median } from '../../../core/rollouts/statistics.js';
-import { type FleetModel, RARE_CHIP, type Result, simulate } from './run.js';
-import type { Harm } from './simulated-device.js';
+import { type Result, simulate } from '../../rehearsal/run.js';
+import type { Harm } from '../../rehearsal/simulated-device.js';
+import { fleetOf, RARE_CHIP } from './fleet.js';
 
 const MINUTE = 60_000;
 /** Cases of bad firmware are told by fewer seeds: what is asked of them is no rate of one in a hundred. */
@@ -11,7 +12,8 @@ const BAD_SEEDS_SHARE = 10;
 const { values } = parseArgs({
   options: { devices: { type: 'string', default: '10000' }, seeds: { type: 'string', default: '200' } },
 });
-const model: FleetModel = { devices: Number(values.devices), flakiness: 0.02 };
+const devices = Number(values.devices);
+const FLAKINESS = 0.02;
 const seeds = Number(values.seeds);
 
 /** The safe defaults of a rollout that nobody said anything about. */
@@ -73,7 +75,7 @@ const out = (line: string): void => void process.stdout.write(`${line}\n`);
 const figure = (value: number): string => value.toFixed(value < 10 ? 1 : 0);
 
 out(
-  `${model.devices} devices, each with its own rhythm, ${model.flakiness * 100} % of the time away by nature; stages ${plan.stages
+  `${devices} devices, each with its own rhythm, ${FLAKINESS * 100} % of the time away by nature; stages ${plan.stages
     .map((stage) => ('devices' in stage ? `${stage.devices}` : `${stage.percent} %`))
     .join(', ')}`,
 );
@@ -88,10 +90,10 @@ let failed = 0;
 for (const { name, harm, seeds: count, most } of CASES) {
   const results: Result[] = [];
   for (let seed = 1; seed <= Math.max(1, count); seed++)
-    results.push(await simulate(model, plan, harm, seed));
+    results.push(await simulate(fleetOf(devices, FLAKINESS, seed), plan, harm, seed));
   const halts = results.filter(({ state }) => state === 'halted');
   const worst = Math.max(...results.map(({ lost }) => lost));
-  const limit = most === 'first stage' ? (results[0]?.first ?? 0) : (most ?? 0) * model.devices;
+  const limit = most === 'first stage' ? (results[0]?.first ?? 0) : (most ?? 0) * devices;
   const rate = halts.length / results.length;
   const isMet = most === undefined ? rate <= 0.01 : rate === 1 && worst <= limit;
   if (!isMet) failed++;

@@ -48,6 +48,7 @@ async function publish(api: Api, folder: string): Promise<void> {
     files: [camera],
     version: '3.1.0',
     platform: ESP32,
+    rollout: 'all-at-once',
     tags: ['camera'],
     notes: 'Night mode; the stream no longer stops after a day.',
   });
@@ -55,6 +56,7 @@ async function publish(api: Api, folder: string): Promise<void> {
     files: [others],
     version: '1.4.0',
     platform: ESP8266,
+    rollout: 'all-at-once',
     notes: 'Comes back sooner on weak Wi-Fi.\nReports the signal with every check-in.',
   });
 }

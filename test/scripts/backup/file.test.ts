@@ -130,6 +130,8 @@ describe('the file of a backup', () => {
       'history/000001.ndjson',
       'tokens/000001.ndjson',
       'retained/000001.ndjson',
+      'rollouts/000001.ndjson',
+      'rollout-log/000001.ndjson',
       `firmware/${sha256(IMAGE)}`,
       `firmware/${sha256(LARGE)}`,
       'firmware/000001.ndjson',
@@ -149,6 +151,8 @@ describe('the file of a backup', () => {
         history: 2,
         token: 3,
         retained: 2,
+        rollout: 2,
+        'rollout-entry': 3,
         firmware: 3,
         marks: 1,
         signer: 3,
@@ -370,12 +374,27 @@ describe('the file of a backup', () => {
         member((f) => ({ ...f, sha256: 'cd'.repeat(32) })),
       ),
     ).to.match(/line 1: .*are missing/);
+    const changed = async (name: RegExp, more: Readonly<Record<string, unknown>>) =>
+      change(
+        name,
+        member((found) => ({ ...found, ...more })),
+      );
+    expect(await changed(/rollouts/, { revision: 0 })).to.match(/line 1: \/revision/);
+    expect(await changed(/rollouts/, { state: 'ended' })).to.match(/line 1: \/state/);
+    expect(await changed(/rollouts/, { plan: { filter: {} } })).to.match(/line 1: \/plan/);
+    expect(await changed(/rollouts/, { stages: [{ goal: 1 }] })).to.match(/line 1: \/stages/);
+    expect(await changed(/rollout-log/, { owner: 'x' })).to.match(/line 1: \/owner/);
+    expect(await changed(/rollout-log/, { more: 1 })).to.match(/line 1: \/more is not known/);
     expect(await change(/owners/, () => 'null\n')).to.match(/line 1/);
   });
 
   for (const [version, kinds, folders] of [
-    [1, ['history', 'marks', 'signer'], /^(history|marks|signers)\//],
-    [3, ['marks', 'signer'], /^(marks|signers)\//],
+    [
+      1,
+      ['history', 'rollout', 'rollout-entry', 'marks', 'signer'],
+      /^(history|rollouts|rollout-log|marks|signers)\//,
+    ],
+    [3, ['rollout', 'rollout-entry', 'marks', 'signer'], /^(rollouts|rollout-log|marks|signers)\//],
   ] as const)
     it(`of version ${version}, which had no ${kinds.join(', ')}, is read`, async () => {
       const old = replaced(/manifest/, (content) =>
@@ -396,6 +415,16 @@ describe('the file of a backup', () => {
       );
       expect(await refusal(await repack(rechecked(without, 4)))).to.match(/checksums/);
     });
+
+  it('has the checksums that were written by the versions before', async () => {
+    const counts = { device: 1, token: 2, retained: 3, firmware: 4, key: 5, owner: 6, bytes: 7 };
+    const text = (known: object) =>
+      `${JSON.stringify({ counts: known, entries: { a: 'b' } }, undefined, 1)}\n`;
+    const { device, ...others } = counts;
+    const all = { ...counts, history: 8, rollout: 0, 'rollout-entry': 0, marks: 0, signer: 0 };
+    expect(checksumsText(all, new Map([['a', 'b']]), 1)).to.equal(text(counts));
+    expect(checksumsText(all, new Map([['a', 'b']]), 2)).to.equal(text({ device, history: 8, ...others }));
+  });
 
   it('of a newer version, or of another program it is refused', async () => {
     const manifest = (edit: (facts: Record<string, unknown>) => unknown) =>

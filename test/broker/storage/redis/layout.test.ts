@@ -5,6 +5,7 @@ import { asked, postponed } from '../../../../core/update.js';
 import { aDevice, aFirmware, aToken, HOUR, NOW, OTHER_UDID, OWNER, UDID } from '../../../support/builders.js';
 import { quick } from '../../../support/redis-link.js';
 import { RedisServer } from '../../../support/redis-server.js';
+import { aDecision, aRollout } from '../../../support/rollouts.js';
 import { aPair } from '../../../support/signing.js';
 
 /** For the seconds that a slow machine may take. */
@@ -34,6 +35,7 @@ describe('what lies in Redis', () => {
     await stores.devices.create(aDevice({ update }));
     await stores.firmware.put(aFirmware(), () => []);
     await stores.signers.add(aPair().signer);
+    await stores.rollouts.put(aRollout(), [aDecision()]);
     await stores.tokens.issue(aToken());
     await stores.retained.put({ topic: '/t', payload: Buffer.of(1), qos: 1 });
     expect(await keys()).to.deep.equal(
@@ -52,6 +54,10 @@ describe('what lies in Redis', () => {
         `marks:${OWNER}`,
         `signers:${OWNER}`,
         `digest:${aFirmware().sha256}`,
+        'rollout:rollout-1',
+        `rollouts:${OWNER}`,
+        'rollouts-live',
+        `rollout-log:${OWNER}`,
         `ott:${hash}`,
         `ott-device:${UDID}`,
         'ott-expiry',
@@ -78,6 +84,12 @@ describe('what lies in Redis', () => {
     await stores.tokens.sweep(NOW + TOKEN_LIFE_MS, 10);
     await stores.retained.remove('/t');
     expect(await keys()).to.deep.equal(['firmwire']);
+  });
+
+  it('holds no live rollout once all have ended', async () => {
+    await stores.rollouts.put(aRollout(), []);
+    await stores.rollouts.put(aRollout({ state: 'done', revision: 2 }), []);
+    expect(await keys()).to.deep.equal(['firmwire', 'rollout:rollout-1', `rollouts:${OWNER}`]);
   });
 
   it('lives an hour longer than a token, counted from its own times, whatever the clock of Redis says', async () => {

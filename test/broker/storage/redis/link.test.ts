@@ -7,6 +7,7 @@ import { CollectingLog } from '../../../support/collecting-log.js';
 import { codeOf } from '../../../support/domain.js';
 import { COMMAND_MS, quick, until } from '../../../support/redis-link.js';
 import { RedisServer } from '../../../support/redis-server.js';
+import { aDecision, aRollout } from '../../../support/rollouts.js';
 import { TcpProxy } from '../../../support/tcp-proxy.js';
 
 describe('a link to Redis', () => {
@@ -98,7 +99,7 @@ describe('a link to Redis', () => {
   });
 
   describe('to a Redis that lost its data', () => {
-    const everyCall = ({ accounts, devices, firmware, tokens, retained }: RedisStores) => [
+    const everyCall = ({ accounts, devices, firmware, rollouts, tokens, retained }: RedisStores) => [
       accounts.createOwner({ id: OWNER, name: '', createdAt: NOW }),
       accounts.getOwner(OWNER),
       collect(accounts.owners()),
@@ -116,6 +117,13 @@ describe('a link to Redis', () => {
       firmware.list(OWNER),
       firmware.put(aFirmware()),
       firmware.isUsed('00'),
+      rollouts.get('r'),
+      rollouts.list(OWNER),
+      rollouts.live(),
+      rollouts.put(aRollout(), [aDecision()]),
+      rollouts.put(aRollout({ revision: 2 }), []),
+      rollouts.note([aDecision()]),
+      rollouts.log(OWNER, 10),
       tokens.issue(aToken()),
       tokens.issue(aToken(), (device) => device),
       tokens.get('t'),

@@ -5,6 +5,7 @@ import { aDevice, aFirmware, aToken, NOW, OWNER, UDID } from '../../../support/b
 import { codeOf } from '../../../support/domain.js';
 import { quick } from '../../../support/redis-link.js';
 import { RedisServer } from '../../../support/redis-server.js';
+import { aDecision, aRollout } from '../../../support/rollouts.js';
 
 /** How long a write may take, ms. */
 const MOST_MS = 3000;
@@ -55,6 +56,8 @@ describe('what is durable, with a replica that has to have it', () => {
       stores.accounts.removeKey(OWNER, 'old'),
       stores.firmware.put(aFirmware()),
       stores.firmware.remove(OWNER, 'old'),
+      stores.rollouts.put(aRollout(), [aDecision()]),
+      stores.rollouts.note([aDecision()]),
       stores.tokens.complete(aToken().hash, 'first', [0, 300_000], NOW),
       stores.devices.flushed(),
       stores.devices.remove(OWNER, UDID),

@@ -1,4 +1,4 @@
-import type { Random } from '../../simulator/random.js';
+import type { Random } from '../simulator/random.js';
 
 /** Natural absence: by its people, its network, its power. */
 export interface Absence {

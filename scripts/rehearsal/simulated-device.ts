@@ -1,15 +1,14 @@
-import { arrived, newDevice } from '../../../core/arrival.js';
-import type { Device } from '../../../core/device.js';
-import type { Firmware } from '../../../core/firmware.js';
-import type { Grant } from '../../../core/rollouts/rollout.js';
-import { downloaded, downloading, offered } from '../../../core/update.js';
-import type { Random } from '../../simulator/random.js';
+import { arrived, newDevice } from '../../core/arrival.js';
+import type { Device } from '../../core/device.js';
+import type { Firmware } from '../../core/firmware.js';
+import type { Grant } from '../../core/rollouts/rollout.js';
+import { downloaded, downloading, offered } from '../../core/update.js';
+import type { Random } from '../simulator/random.js';
 import type { Agenda } from './agenda.js';
 import { Absences } from './natural.js';
 
 const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
+const HOUR = 3600 * SECOND;
 const TOKEN = '0'.repeat(64);
 
 /** What the firmware does to a device that takes it. */
@@ -19,6 +18,19 @@ export interface Harm {
   readonly when: 'boot' | 'after an hour';
   /** It breaks devices of this platform only. */
   readonly platform?: string;
+}
+
+/** What is known of one device. */
+export interface DeviceModel {
+  readonly platform: string | undefined;
+  readonly version: string | undefined;
+  readonly tags: readonly string[];
+  /** Connected over MQTT all the time; else it checks in over HTTP now and then. */
+  readonly isConnected: boolean;
+  /** How long it takes to come back, or how often it checks in, ms. */
+  readonly rhythmMs: number;
+  /** How much time lies between two returns, ms. */
+  readonly betweenMs: number;
 }
 
 /** What simulated devices share. */
@@ -31,6 +43,8 @@ export interface Surroundings {
   readonly flakiness: number;
   /** A record has changed. */
   readonly changed: (device: Device) => void;
+  /** A download begins that takes so long, ms. */
+  readonly downloads: (ms: number) => void;
 }
 
 /** One device with a rhythm of its own: connected all the time, or checking in now and then over HTTP. */
@@ -45,24 +59,23 @@ export class SimulatedDevice {
   readonly #isConnected: boolean;
   #isRestarting = false;
 
-  constructor(
-    owner: string,
-    udid: string,
-    platform: string,
-    version: string,
-    tags: readonly string[],
-    around: Surroundings,
-  ) {
-    const { agenda, chance } = around;
+  constructor(udid: string, model: DeviceModel, around: Surroundings) {
+    const { agenda, chance, firmware } = around;
     this.#around = around;
-    this.#isConnected = chance() < 0.7;
-    this.#rhythmMs = this.#isConnected ? (20 + chance() * 280) * SECOND : (5 + chance() * 55) * MINUTE;
+    this.#isConnected = model.isConnected;
+    this.#rhythmMs = model.rhythmMs;
     this.#absences = new Absences(chance, around.flakiness, agenda.now());
     const now = agenda.now();
+    const { platform, version, tags } = model;
+    const facts = {
+      autoUpdate: true,
+      ...(platform !== undefined && { platform }),
+      ...(version !== undefined && { version }),
+    };
     this.record = {
-      ...newDevice(owner, udid, { platform, version, autoUpdate: true }, now),
+      ...newDevice(firmware.owner, udid, facts, now),
       tags,
-      rhythm: { silence: this.#rhythmMs, between: 12 * HOUR, returnedAt: now },
+      rhythm: { silence: this.#rhythmMs, between: model.betweenMs, returnedAt: now },
     };
   }
 
@@ -90,7 +103,9 @@ export class SimulatedDevice {
     const now = agenda.now();
     const told = offered(this.record.update, firmware, this.record.version, 'auto', TOKEN, now);
     this.#set({ lastSeen: now, update: downloading(told, now) });
-    agenda.at(now + (20 + chance() * 100) * SECOND, () => this.#restart());
+    const ms = (20 + chance() * 100) * SECOND;
+    this.#around.downloads(ms);
+    agenda.at(now + ms, () => this.#restart());
   }
 
   #restart(): void {

@@ -1,24 +1,29 @@
-import type { Firmware } from '../../../core/firmware.js';
-import { Conductor } from '../../../core/rollouts/conductor.js';
-import { goalsOf, type RolloutPlan } from '../../../core/rollouts/plan.js';
-import { isLive, type Rollout } from '../../../core/rollouts/rollout.js';
-import { seededRandom } from '../../simulator/random.js';
+import type { Firmware } from '../../core/firmware.js';
+import { Conductor } from '../../core/rollouts/conductor.js';
+import type { RolloutPlan } from '../../core/rollouts/plan.js';
+import { isLive, type Rollout } from '../../core/rollouts/rollout.js';
+import { newStages } from '../../core/rollouts/view.js';
+import { seededRandom } from '../simulator/random.js';
 import { Agenda } from './agenda.js';
-import { type Harm, SimulatedDevice, type Surroundings } from './simulated-device.js';
+import { type DeviceModel, type Harm, SimulatedDevice, type Surroundings } from './simulated-device.js';
 
-const MINUTE = 60_000;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
+/** What is usual for a device of which nothing is known; as the server has it. */
+const USUAL_MS = 15 * MINUTE;
 const START = Date.UTC(2026, 0, 5);
 /** Simulated time moves in such steps; the real engine looks as often or more often. */
 const STEP_MS = 5 * MINUTE;
 /** A rollout that has not ended by then is reported as it is. */
 const LONGEST_MS = 60 * 24 * HOUR;
 
-/** How the fleet is made up, and how it behaves. */
+/** A fleet, and how it behaves. */
 export interface FleetModel {
-  readonly devices: number;
+  readonly devices: readonly DeviceModel[];
   /** The share of time that a device is away by nature. */
   readonly flakiness: number;
+  readonly firmware: Firmware;
 }
 
 /** What came of one simulated rollout. */
@@ -31,17 +36,14 @@ export interface Result {
   readonly exposed: number;
   /** The stage it ended in, from 1. */
   readonly stage: number;
+  /** When each stage ended, hours from the beginning. */
+  readonly stageEnds: readonly number[];
   /** How many devices the first stage has. */
   readonly first: number;
   readonly hours: number;
+  /** The most that was downloaded in one span of five minutes, bytes per second. */
+  readonly peak: number;
 }
-
-const CHIPS = [
-  ['arduino:esp8266', 0.6],
-  ['arduino:esp32', 0.3],
-  ['arduino:esp32s3', 0.1],
-] as const;
-export const RARE_CHIP = 'arduino:esp32s3';
 
 /** Carries a rollout out on the real engine, on devices that exist in simulated time only. */
 export async function simulate(
@@ -50,28 +52,29 @@ export async function simulate(
   harm: Harm,
   seed: number,
 ): Promise<Result> {
-  const chance = seededRandom(`safety ${seed}`);
   const agenda = new Agenda(START, STEP_MS);
   const devices = new Map<string, SimulatedDevice>();
   let conductor: Conductor | undefined;
+  let [begun, peak] = [0, 0];
   const around: Surroundings = {
     agenda,
-    chance,
-    firmware: FIRMWARE,
+    chance: seededRandom(`rehearsal ${seed}`),
+    firmware: model.firmware,
     harm,
     flakiness: model.flakiness,
     changed: (device) => conductor?.observe(device),
+    downloads: () => {
+      begun++;
+    },
   };
-  for (let n = 0; n < model.devices; n++) {
+  for (const [n, device] of model.devices.entries()) {
     const udid = `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
-    const tags = chance() < 0.05 ? ['greenhouse'] : [];
-    const version = chance() < 0.8 ? '1.0.0' : '0.9.0';
-    devices.set(udid, new SimulatedDevice(FIRMWARE.owner, udid, chipFor(chance()), version, tags, around));
+    devices.set(udid, new SimulatedDevice(udid, device, around));
   }
-  const rollout = newRollout(plan, model.devices, seed);
+  const rollout = newRollout(plan, model, seed);
   conductor = new Conductor(rollout, {
     clock: agenda,
-    usualMs: 15 * MINUTE,
+    usualMs: USUAL_MS,
     save: async () => true,
     crowd: {
       async *members() {},
@@ -79,13 +82,18 @@ export async function simulate(
         for (const device of devices.values()) if (!device.record.grant) yield device.read();
       },
       read: async (udid) => devices.get(udid)?.read(),
-      admit: async (udid, grant) => devices.get(udid)?.admit(grant),
+      admit: async (_, udid, grant) => devices.get(udid)?.admit(grant),
       isOnline: (udid) => devices.get(udid)?.isOnline ?? false,
     },
   });
+  const stageEnds: number[] = [];
   while (isLive(conductor.rollout) && agenda.now() < START + LONGEST_MS) {
     await conductor.tick();
+    const done = conductor.rollout.stages.filter(({ state }) => state === 'done').length;
+    while (stageEnds.length < done) stageEnds.push((agenda.now() - START) / HOUR);
+    begun = 0;
     agenda.advance();
+    peak = Math.max(peak, (begun * model.firmware.size * SECOND) / STEP_MS);
   }
   // What was under way when it was halted still happens: those devices had it already.
   const all = [...devices.values()];
@@ -95,59 +103,26 @@ export async function simulate(
     lost: all.filter(({ isDead }) => isDead).length,
     exposed: all.filter(({ record }) => record.update?.proven).length,
     stage: conductor.rollout.stage + 1,
+    stageEnds,
     first: rollout.stages[0]?.goal ?? 0,
     hours: (agenda.now() - START) / HOUR,
+    peak,
   };
 }
 
-function chipFor(share: number): string {
-  let sum = 0;
-  for (const [platform, part] of CHIPS) {
-    sum += part;
-    if (share < sum) return platform;
-  }
-  return RARE_CHIP;
-}
-
-const newRollout = (plan: RolloutPlan, population: number, seed: number): Rollout => ({
+const newRollout = (plan: RolloutPlan, { devices, firmware }: FleetModel, seed: number): Rollout => ({
   id: `simulated-${seed}`,
-  owner: FIRMWARE.owner,
-  firmware: FIRMWARE.id,
-  version: FIRMWARE.version,
+  owner: firmware.owner,
+  firmware: firmware.id,
+  version: firmware.version,
   plan,
   state: 'scheduled',
   reason: undefined,
   stage: 0,
-  stages: goalsOf(plan.stages, population).map((goal) => ({
-    state: 'waiting',
-    goal,
-    openedAt: undefined,
-    forced: false,
-  })),
-  population,
-  approvedStage: -1,
+  stages: newStages(plan, devices.length),
+  population: devices.length,
+  approvedStage: plan.approval === 'none' || plan.approval === 'device' ? -1 : plan.stages.length,
   createdAt: START,
   changedAt: START,
   revision: 1,
 });
-
-const FIRMWARE: Firmware = {
-  id: 'simulated',
-  owner: '0'.repeat(64),
-  version: '2.0.0',
-  platform: 'arduino',
-  udid: undefined,
-  tags: [],
-  envHash: undefined,
-  notes: undefined,
-  rollout: 'none',
-  staging: undefined,
-  chip: undefined,
-  size: 500_000,
-  sha256: '0'.repeat(64),
-  md5: '0'.repeat(32),
-  format: 'image',
-  files: [],
-  manifest: undefined,
-  createdAt: START,
-};
