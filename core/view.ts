@@ -1,5 +1,6 @@
 import type { Decision } from './decide.js';
 import type { Device } from './device.js';
+import type { Rhythm } from './rollouts/rhythm.js';
 import type { UpdateState } from './update.js';
 import { explain, type Why } from './why.js';
 
@@ -17,6 +18,8 @@ export interface DeviceView {
   readonly tags: readonly string[];
   readonly status: string | null;
   readonly rssi: string | null;
+  /** How it comes and goes, s; null until that is known. */
+  readonly rhythm: { readonly silence: number; readonly between: number | null } | null;
   readonly update: {
     readonly state: UpdateState;
     readonly version: string;
@@ -48,6 +51,16 @@ export interface Live {
   readonly progress: number | undefined;
 }
 
+const seconds = (ms: number): number => Math.round(ms / 1000);
+
+const viewRhythm = (rhythm: Rhythm | undefined): DeviceView['rhythm'] =>
+  rhythm
+    ? {
+        silence: seconds(rhythm.silence),
+        between: rhythm.between === undefined ? null : seconds(rhythm.between),
+      }
+    : null;
+
 /** As all times are that an owner is shown. */
 export const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -69,6 +82,7 @@ export function viewDevice(device: Device, decision: Decision, live: Live): Devi
     tags: device.tags,
     status: device.status ?? null,
     rssi: device.rssi ?? null,
+    rhythm: viewRhythm(device.rhythm),
     update: update
       ? {
           state: update.state,

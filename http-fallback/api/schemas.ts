@@ -20,6 +20,15 @@ export const DeviceSchema = Type.Object({
   tags: Type.Array(Type.String()),
   status: Nullable(Type.String()),
   rssi: Nullable(Type.String()),
+  rhythm: Type.Union([
+    Type.Object({
+      silence: Type.Number({ description: 'How long it is usually silent before it comes back, s' }),
+      between: Nullable(
+        Type.Number({ description: 'How much time usually lies between two of its returns, s' }),
+      ),
+    }),
+    Type.Null(),
+  ]),
   update: Type.Union([
     Type.Object({
       state: Type.String({

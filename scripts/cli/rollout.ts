@@ -1,87 +1,11 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { StageGoal } from '../../core/rollouts/plan.js';
-import type { RolloutWish } from '../../core/rollouts/read-plan.js';
+import type { Command } from 'commander';
 import { print } from '../client/io.js';
 import type { RolloutView } from '../client/model.js';
 import type { Cli } from './context.js';
+import { type PlanOptions, planOptions, wishOf } from './plan-options.js';
 import { connect, type ServerOptions, withServerOptions } from './server.js';
-import { readSpan } from './spans.js';
 import { type Row, table } from './table.js';
 import { count, printJson } from './text.js';
-
-interface StartOptions extends ServerOptions {
-  readonly stages?: readonly StageGoal[];
-  readonly platform?: string;
-  readonly tags?: string;
-  readonly versions?: string;
-  readonly udids?: string;
-  readonly rate?: number;
-  readonly window?: RolloutWish['window'];
-  readonly deadline?: number;
-  readonly probation?: number;
-  readonly retries?: number;
-  readonly approval?: RolloutWish['approval'];
-}
-
-/** Reads `1,1%,10%,100%`. */
-function readStages(text: string): StageGoal[] {
-  return text.split(',').map((part) => {
-    const [, number, sign] = /^\s*(\d+(?:\.\d+)?)\s*(%?)\s*$/.exec(part) ?? [];
-    if (number === undefined || (sign === '' && !Number.isInteger(Number(number))))
-      throw new InvalidArgumentError('Stages are counts or percentages, such as 1,1%,10%,100%.');
-    return sign === '%' ? { percent: Number(number) } : { devices: Number(number) };
-  });
-}
-
-const DAY = '(?:mon|tue|wed|thu|fri|sat|sun)';
-const WINDOW = new RegExp(`^(?:(${DAY}(?:,${DAY})*) )?(\\d\\d:\\d\\d)-(\\d\\d:\\d\\d)(?: (\\S+))?$`);
-
-/** Reads `mon,tue 02:00-05:00 Europe/Prague`. */
-function readWindow(text: string): NonNullable<RolloutWish['window']> {
-  const [, days, from, to, timeZone] = WINDOW.exec(text) ?? [];
-  if (from === undefined || to === undefined)
-    throw new InvalidArgumentError(
-      'It must be like "mon,tue 02:00-05:00 Europe/Prague"; days and place may be missing.',
-    );
-  return {
-    ...(days !== undefined && {
-      days: days.split(',') as NonNullable<NonNullable<RolloutWish['window']>['days']>,
-    }),
-    from,
-    to,
-    ...(timeZone !== undefined && { timeZone }),
-  };
-}
-
-function readRate(text: string): number {
-  const rate = Number(text);
-  if (!(rate > 0)) throw new InvalidArgumentError('It must be a number of devices above 0.');
-  return rate;
-}
-
-const listOf = (text: string): string[] => text.split(',').map((part) => part.trim());
-const minutesOf = (seconds: number): number => seconds / 60;
-
-function wishOf(firmware: string, options: StartOptions): RolloutWish {
-  const { stages, platform, tags, versions, udids, rate, window, deadline, probation, retries, approval } =
-    options;
-  return {
-    firmware,
-    filter: {
-      ...(platform !== undefined && { platform }),
-      ...(tags !== undefined && { tags: listOf(tags) }),
-      ...(versions !== undefined && { versions }),
-      ...(udids !== undefined && { udids: listOf(udids) }),
-    },
-    ...(stages && { stages }),
-    ...(rate !== undefined && { ratePerMinute: rate }),
-    ...(window && { window }),
-    ...(deadline !== undefined && { deadlineMinutes: minutesOf(deadline) }),
-    ...(probation !== undefined && { probationMinutes: minutesOf(probation) }),
-    ...(retries !== undefined && { retries }),
-    ...(approval && { approval }),
-  };
-}
 
 /** One line for a person: `2.0.0 is running at stage 2 of 5: ..`. */
 export function rolloutLine({ version, state, reason, stages }: RolloutView): string {
@@ -133,24 +57,13 @@ async function log(cli: Cli, options: ServerOptions): Promise<void> {
 export function addRollout(program: Command, cli: Cli): void {
   const rollout = program.command('rollout').description('bring firmware to many devices in stages');
   withServerOptions(
-    rollout
-      .command('start')
-      .description('roll out firmware that was published with --rollout none')
-      .argument('<firmware>', 'the firmware, as "firmwire firmware" lists it')
-      .option('--stages <list>', 'how many devices have it at the end of each: 1,1%,10%,100%', readStages)
-      .option('--platform <platform>', 'only devices of this platform')
-      .option('--tags <tags>', 'only devices with all of these tags, comma separated')
-      .option('--versions <range>', 'only devices that run one of these versions: ">=1.2 <2"')
-      .option('--udids <list>', 'only these devices, comma separated')
-      .option('--rate <devices>', 'so many devices a minute at most', readRate)
-      .option('--window <window>', 'when: "mon,tue 02:00-05:00 Europe/Prague"', readWindow)
-      .option('--deadline <span>', 'silence for so long is a failure: 24h', readSpan)
-      .option('--probation <span>', 'how long a device is watched: 2h', readSpan)
-      .option('--retries <number>', 'how often a device may try again', Number)
-      .addOption(
-        new Option('--approval <who>', 'who has to say yes').choices(['none', 'once', 'stage', 'device']),
-      ),
-  ).action(async (firmware: string, options: StartOptions) => {
+    planOptions(
+      rollout
+        .command('start')
+        .description('roll out firmware that was published with --rollout none')
+        .argument('<firmware>', 'the firmware, as "firmwire firmware" lists it'),
+    ),
+  ).action(async (firmware: string, options: PlanOptions & ServerOptions) => {
     const api = await connect(cli, options);
     show(cli, await api.startRollout(wishOf(firmware, options)), options);
   });

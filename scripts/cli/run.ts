@@ -12,6 +12,7 @@ import { addKey } from './key.js';
 import { addKeygen } from './keygen.js';
 import { addOwner } from './owner.js';
 import { addPublish } from './publish.js';
+import { addRehearse } from './rehearse.js';
 import { addReplies } from './reply.js';
 import { addRestore } from './restore.js';
 import { addRollback, addRollout } from './rollout.js';
@@ -34,6 +35,7 @@ const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
   addWithdraw,
   addRollout,
   addRollback,
+  addRehearse,
   addUpdate,
   addReplies,
   addOwner,

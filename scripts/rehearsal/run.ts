@@ -24,6 +24,8 @@ export interface FleetModel {
   /** The share of time that a device is away by nature. */
   readonly flakiness: number;
   readonly firmware: Firmware;
+  /** When it begins, ms since the epoch; absent: on a Monday, at midnight. */
+  readonly start?: number;
 }
 
 /** What came of one simulated rollout. */
@@ -52,7 +54,8 @@ export async function simulate(
   harm: Harm,
   seed: number,
 ): Promise<Result> {
-  const agenda = new Agenda(START, STEP_MS);
+  const { start = START } = model;
+  const agenda = new Agenda(start, STEP_MS);
   const devices = new Map<string, SimulatedDevice>();
   let conductor: Conductor | undefined;
   let [begun, peak] = [0, 0];
@@ -71,7 +74,7 @@ export async function simulate(
     const udid = `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
     devices.set(udid, new SimulatedDevice(udid, device, around));
   }
-  const rollout = newRollout(plan, model, seed);
+  const rollout = newRollout(plan, model, seed, start);
   conductor = new Conductor(rollout, {
     clock: agenda,
     usualMs: USUAL_MS,
@@ -87,10 +90,10 @@ export async function simulate(
     },
   });
   const stageEnds: number[] = [];
-  while (isLive(conductor.rollout) && agenda.now() < START + LONGEST_MS) {
+  while (isLive(conductor.rollout) && agenda.now() < start + LONGEST_MS) {
     await conductor.tick();
     const done = conductor.rollout.stages.filter(({ state }) => state === 'done').length;
-    while (stageEnds.length < done) stageEnds.push((agenda.now() - START) / HOUR);
+    while (stageEnds.length < done) stageEnds.push((agenda.now() - start) / HOUR);
     begun = 0;
     agenda.advance();
     peak = Math.max(peak, (begun * model.firmware.size * SECOND) / STEP_MS);
@@ -105,12 +108,17 @@ export async function simulate(
     stage: conductor.rollout.stage + 1,
     stageEnds,
     first: rollout.stages[0]?.goal ?? 0,
-    hours: (agenda.now() - START) / HOUR,
+    hours: (agenda.now() - start) / HOUR,
     peak,
   };
 }
 
-const newRollout = (plan: RolloutPlan, { devices, firmware }: FleetModel, seed: number): Rollout => ({
+const newRollout = (
+  plan: RolloutPlan,
+  { devices, firmware }: FleetModel,
+  seed: number,
+  start: number,
+): Rollout => ({
   id: `simulated-${seed}`,
   owner: firmware.owner,
   firmware: firmware.id,
@@ -122,7 +130,7 @@ const newRollout = (plan: RolloutPlan, { devices, firmware }: FleetModel, seed: 
   stages: newStages(plan, devices.length),
   population: devices.length,
   approvedStage: plan.approval === 'none' || plan.approval === 'device' ? -1 : plan.stages.length,
-  createdAt: START,
-  changedAt: START,
+  createdAt: start,
+  changedAt: start,
   revision: 1,
 });

@@ -25,6 +25,7 @@ export const aDeviceView = (change: Partial<DeviceView> = {}): DeviceView => ({
   tags: [],
   status: 'Registered',
   rssi: '-61',
+  rhythm: null,
   update: null,
   why: { reason: 'no_firmware', sentence: 'No firmware has been published for it.' },
   ...change,

@@ -20,6 +20,7 @@ const DEVICE: DeviceView = {
   tags: ['ground-floor'],
   status: null,
   rssi: null,
+  rhythm: null,
   update: {
     state: 'downloading',
     version: '1.1.0',
