@@ -83,11 +83,16 @@ const isNamed = (error: unknown): boolean => error instanceof Error && 'code' in
 async function receiveFile(part: MultipartFile, publisher: Publisher, room: number): Promise<ArrivedFile> {
   if (part.fieldname !== 'file')
     throw new FirmwireError('upload_invalid', `${part.fieldname}: files are named "file"`);
+  let brokeOff: unknown;
+  // The parser only emits it, now and then: the stream itself does not always know of it.
+  part.file.once('error', (error) => {
+    brokeOff = error;
+  });
   try {
     return await publisher.receive(part.filename || 'firmware.bin', part.file, room);
   } catch (error) {
     // The form broke off within the file.
-    if (error === part.file.errored && !isNamed(error)) {
+    if ((error === brokeOff || error === part.file.errored) && !isNamed(error)) {
       throw new FirmwireError('upload_invalid', undefined, { cause: error });
     }
     throw error;
