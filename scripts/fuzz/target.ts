@@ -76,6 +76,10 @@ export class Target implements Doors {
     return target;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get names(): Names {
     return { ...this.credentials, ...this.world.names };
   }
