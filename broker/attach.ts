@@ -15,6 +15,7 @@ import { Hooks } from './hooks.js';
 import { markOf, namesNoOwner, type Origin, ownerOf } from './ownerless.js';
 import { granted as atGrantedQos, type SubscriberCell, wrapPersistence } from './persistence.js';
 import type { Message, Plugin } from './plugin.js';
+import { type QueueLimit, Queues } from './queues.js';
 import type { RetainedSource } from './retained.js';
 import { AedesSession, type Outlet } from './session.js';
 
@@ -22,8 +23,8 @@ export interface AttachOptions {
   readonly log: Log;
   /** Deadline for every plugin hook, ms. */
   readonly hookMs: number;
-  /** Levels a topic or filter may have; deeper ones are refused. */
-  readonly maxTopicLevels?: number;
+  /** How many messages may wait for a client that is away. */
+  readonly queue: QueueLimit;
   /** Where retained messages live. */
   readonly retained: RetainedSource;
   /**
@@ -41,10 +42,13 @@ const UNSTORED = new Error('the message cannot be stored now');
 
 /** CONNACK, code 2 (MQTT 3.1.1, 3.2). */
 const CONNACK_IDENTIFIER_REJECTED = Buffer.of(0x20, 2, 0, 2);
-const DEFAULT_TOPIC_LEVELS = 20;
 
 const notAuthorized = (returnCode: number, message: string): AuthenticateError =>
   Object.assign(new Error(message), { returnCode });
+
+/** Those that are connected, by their ids; Aedes publishes no type for it. */
+const clientsOf = (broker: Aedes): Readonly<Record<string, Client>> =>
+  (broker as unknown as { clients: Readonly<Record<string, Client>> }).clients;
 
 /** What an attached broker can be asked. */
 export interface Attached {
@@ -61,7 +65,7 @@ export interface Attached {
  * Works on our own broker and on somebody else's, before its first client.
  */
 export function attach(broker: Aedes, plugins: readonly Plugin[], options: AttachOptions): Attached {
-  const { log, maxTopicLevels = DEFAULT_TOPIC_LEVELS, mayAcknowledge = () => true } = options;
+  const { log, mayAcknowledge = () => true } = options;
   const hooks = new Hooks(plugins, log, options.hookMs);
   const sessions = new WeakMap<Client, AedesSession>();
   const connects = new WeakMap<Client, ConnectPacket>();
@@ -70,7 +74,6 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
   const subscriber: SubscriberCell = { current: undefined };
   /** Payloads that were kept before they were acknowledged: Aedes has them kept once more. */
   const kept = new WeakSet<Buffer>();
-  const tooDeep = (topic: string): boolean => topic.split('/').length > maxTopicLevels;
 
   const messageOf = (packet: PublishPacket): Message => ({
     topic: packet.topic,
@@ -89,11 +92,11 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
     subscriber,
     maySubscribe: (client, filter) => {
       const session = sessions.get(client);
-      return session !== undefined && !tooDeep(filter) && hooks.maySubscribe(session, filter);
+      return session !== undefined && hooks.maySubscribe(session, filter);
     },
     mayLeaveWill: async (client, topic) => {
       const session = sessions.get(client);
-      return session !== undefined && !tooDeep(topic) && (await hooks.mayPublish(session, topic));
+      return session !== undefined && (await hooks.mayPublish(session, topic));
     },
     retained: {
       matching: (asking) => options.retained.matching(asking),
@@ -109,6 +112,8 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
       },
     },
     log,
+    queues: new Queues(options.queue),
+    isHere: (clientId) => Object.hasOwn(clientsOf(broker), clientId),
   });
 
   /** A retained message is acknowledged only once it is kept. */
@@ -139,6 +144,7 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
       username: username ?? '',
       password: password?.toString('latin1') ?? '',
       willTopic: connect?.will?.topic,
+      connection: client.conn,
     };
     hooks.authenticate(credentials).then(
       (word) => {
@@ -173,7 +179,7 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
     // Without a client it is the will that a node left behind which has died; its rights were looked at when it was kept.
     if (!client && !packet.topic.startsWith('$')) return done(null);
     const session = client ? sessions.get(client) : undefined;
-    if (!session || packet.topic.startsWith('$') || tooDeep(packet.topic)) return drop();
+    if (!session || packet.topic.startsWith('$')) return drop();
     const admit = (allowed: boolean): void => {
       if (!allowed) {
         drop();
@@ -200,7 +206,7 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
   broker.authorizeSubscribe = (client, subscription, done) => {
     const session = sessions.get(client);
     const { topic } = subscription;
-    if (!session || topic.startsWith('$') || tooDeep(topic)) return done(null, null);
+    if (!session || topic.startsWith('$')) return done(null, null);
     const grant = (allowed: boolean): void => {
       // Noted here and not at the "subscribe" event, which does not tell of a persistent session's restored ones.
       if (allowed) session.subscribed(topic, subscription.qos);
@@ -268,10 +274,9 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
 
   /** Messages to owners may be lost: each that is connected is told how things stand now. */
   const retell = async (): Promise<void> => {
-    const { clients } = broker as unknown as { clients: Readonly<Record<string, Client>> };
     const matching = options.retained.derived?.bind(options.retained);
     if (!matching) return;
-    for (const client of Object.values(clients)) {
+    for (const client of Object.values(clientsOf(broker))) {
       const session = sessions.get(client);
       if (!session) continue;
       await session.replay(atGrantedQos({ session, granted: session.granted }, { matching }), false);

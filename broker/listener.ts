@@ -8,9 +8,7 @@ import { limitPackets, type PacketLimits } from './packet-limit.js';
 
 /** Hands a connection to the broker, with the packet size bounded. */
 export function accept(broker: Aedes, conn: Duplex, limits: PacketLimits, log: Log): void {
-  limitPackets(conn, limits, () =>
-    log.warn({}, 'connection cut: its packet is larger than mqtt.maxPacketBytes'),
-  );
+  limitPackets(conn, limits);
   // A connection can fail before Aedes listens to it.
   conn.on('error', (err) => log.debug({ err }, 'connection failed'));
   broker.handle(conn);
@@ -18,8 +16,8 @@ export function accept(broker: Aedes, conn: Duplex, limits: PacketLimits, log: L
 
 /** What is particular to one MQTT port. */
 export interface PortRules {
-  /** False turns away a client at this address before a byte of it is read. */
-  readonly admits?: (address: string | undefined) => boolean;
+  /** A CONNACK code turns away a client at this address before a byte of it is read. */
+  readonly refuses?: (address: string | undefined) => ConnackCode | undefined;
   /** With this it is an MQTTS port. */
   readonly tls?: TlsPort;
 }
@@ -33,25 +31,33 @@ export interface TlsPort {
   readonly failed: (error: Error) => void;
 }
 
-/** CONNACK, code 5, "not authorized" (MQTT 3.1.1, 3.2.2.3). */
-const NOT_AUTHORIZED = Buffer.from([0x20, 2, 0, 5]);
+/** Why a CONNECT is refused: 3 server unavailable, 5 not authorized (MQTT 3.1.1, 3.2.2.3). */
+export type ConnackCode = 3 | 5;
 
 /** An MQTT port, with TLS or without. */
 export class MqttListener {
   readonly server: Server | TlsServer;
   readonly #sockets = new Set<Socket>();
 
-  constructor(broker: Aedes, limits: PacketLimits, log: Log, { admits = () => true, tls }: PortRules = {}) {
+  constructor(
+    broker: Aedes,
+    limits: PacketLimits,
+    log: Log,
+    { refuses = () => undefined, tls }: PortRules = {},
+  ) {
     const take = (socket: Socket): void => accept(broker, socket, limits, log);
     this.server = tls
       ? secured(tls, take)
       : createServer({ noDelay: true }, (socket) => {
-          if (admits(socket.remoteAddress)) take(socket);
-          else turnAway(socket);
+          const code = refuses(socket.remoteAddress);
+          if (code === undefined) take(socket);
+          else turnAway(socket, code);
         });
     // Below TLS this is the connection that carries it: a handshake that never ends is cut with the rest.
     this.server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
+      // A handshake is what costs most: who may not come is not let to begin it, and nothing can be said without it.
+      if (tls && refuses(socket.remoteAddress) !== undefined) socket.destroy();
       socket.once('close', () => this.#sockets.delete(socket));
     });
   }
@@ -90,9 +96,9 @@ function secured({ options, maxFragmentBytes, failed }: TlsPort, take: (socket: 
   });
 }
 
-/** Who has to use TLS is told so at once: the key is not asked for, and what was sent of it is not read. */
-function turnAway(socket: Socket): void {
+/** Who may not come is told so at once: the key is not asked for, and what was sent of it is not read. */
+function turnAway(socket: Socket, code: ConnackCode): void {
   socket.on('error', () => {});
   // Bytes left unread would make the end a reset, which overtakes the answer.
-  socket.resume().end(NOT_AUTHORIZED, () => socket.destroySoon());
+  socket.resume().end(Buffer.of(0x20, 2, 0, code), () => socket.destroySoon());
 }

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { LimitWatch } from '../core/limits.js';
 
 /** Bytes of one MQTT packet, fixed header included. */
 export interface PacketLimits {
@@ -6,6 +7,7 @@ export interface PacketLimits {
   readonly first: number;
   /** Every later packet. */
   readonly later: number;
+  readonly watch: LimitWatch;
 }
 
 /**
@@ -13,7 +15,7 @@ export interface PacketLimits {
  * Aedes has no limit of its own and collects a packet of up to 256 MiB before it looks at it.
  */
 export class PacketMeter {
-  readonly #limits: PacketLimits;
+  readonly #limits: Pick<PacketLimits, 'first' | 'later'>;
   #isFirst = true;
   /** Bytes of the current packet's body still to come; 0 between packets. */
   #remaining = 0;
@@ -21,7 +23,7 @@ export class PacketMeter {
   #length = 0;
   #shift = 0;
 
-  constructor(limits: PacketLimits) {
+  constructor(limits: Pick<PacketLimits, 'first' | 'later'>) {
     this.#limits = limits;
   }
 
@@ -63,13 +65,13 @@ export class PacketMeter {
  * Cuts the connection when a packet is larger than it may be, before the parser sees it.
  * Aedes takes its bytes with `read()`, so that is where they are looked at: no extra stream, no copy.
  */
-export function limitPackets(conn: Duplex, limits: PacketLimits, onExceeded: () => void): void {
+export function limitPackets(conn: Duplex, limits: PacketLimits): void {
   const meter = new PacketMeter(limits);
   const read = conn.read.bind(conn);
   conn.read = (size?: number): unknown => {
     const chunk: unknown = read(size);
     if (!(chunk instanceof Uint8Array) || meter.accept(chunk)) return chunk;
-    onExceeded();
+    limits.watch.reached('packet');
     conn.destroy();
     return null;
   };

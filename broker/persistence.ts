@@ -3,6 +3,7 @@ import type { Aedes, Client, PublishPacket, Subscription } from 'aedes';
 import type { Log } from '../core/ports.js';
 import { filterMatches } from '../core/topics.js';
 import { namesNoOwner, ownerOf } from './ownerless.js';
+import type { Queues } from './queues.js';
 import type { RetainedMessage, RetainedSource, Subscriber } from './retained.js';
 
 /** Somebody who is subscribing, and how retained messages get to them. */
@@ -20,6 +21,7 @@ export interface SubscriberCell {
 /** The part of Aedes' persistence that is wrapped; Aedes 1.2.0 publishes no types for it. */
 interface Persistence {
   addSubscriptions(client: Client, subscriptions: Subscription[]): Promise<void>;
+  cleanSubscriptions(client: Client): Promise<void>;
   storeRetained(packet: PublishPacket): Promise<void>;
   putWill(client: Client, packet: PublishPacket): Promise<void>;
   createRetainedStreamCombi(filters: string[]): Pick<Readable, 'pipe'>;
@@ -56,6 +58,9 @@ export interface Wrapping {
   readonly subscriber: SubscriberCell;
   readonly retained: RetainedSource;
   readonly log: Log;
+  readonly queues: Queues;
+  /** True while the client has a session on this broker: what waits for it is on its way. */
+  isHere(clientId: string): boolean;
   maySubscribe(client: Client, filter: string): boolean | Promise<boolean>;
   mayLeaveWill(client: Client, topic: string): Promise<boolean>;
 }
@@ -88,12 +93,14 @@ const NO_MESSAGES: Pick<Readable, 'pipe'> = { pipe: (destination) => destination
  *   the session as ready bytes, instead of through two streams, which every SUBSCRIBE would have to set up.
  * - A will is published by another node if this one dies, and nobody knows the client's rights then: only one that it
  *   may publish now is kept.
- * - A clean session has no queue: none is read, and none is made.
+ * - A clean session has no queue: none is read, and none is made; one that there was is forgotten (MQTT-3.1.2-6), which the
+ *   persistence in memory leaves out.
+ * - Queues are bounded.
  * - A message on a topic that names no owner is queued for its owner's clients only: it would not be sent to others, and
  *   must not wait among what is theirs.
  */
 export function wrapPersistence(broker: Aedes, wrapping: Wrapping): void {
-  const { subscriber, retained, log, maySubscribe, mayLeaveWill } = wrapping;
+  const { subscriber, retained, log, queues, maySubscribe, mayLeaveWill } = wrapping;
   const { persistence } = broker as unknown as { persistence: Persistence };
   const addSubscriptions = persistence.addSubscriptions.bind(persistence);
 
@@ -114,7 +121,7 @@ export function wrapPersistence(broker: Aedes, wrapping: Wrapping): void {
   persistence.outgoingClearMessageId = async (client, packet) => {
     // A clean session has no queue, and the memory persistence would make it an empty one.
     if (client.clean) return undefined;
-    if (packet.messageId !== undefined) return clear(client, packet);
+    if (packet.messageId !== undefined) return taken(client, packet);
     // It was never queued for others. Redis would count one reader less, and lose it to those who wait for it.
     if (!mayQueue(client.id, packet)) return undefined;
     const marked = { ...packet, messageId: MARK };
@@ -122,7 +129,21 @@ export function wrapPersistence(broker: Aedes, wrapping: Wrapping): void {
       () => true,
       () => false,
     );
-    return isQueued ? clear(client, marked) : undefined;
+    return isQueued ? taken(client, marked) : undefined;
+  };
+
+  async function taken(client: Client, packet: Queued): Promise<unknown> {
+    const found = await clear(client, packet);
+    if (found !== undefined) queues.removed(client.id);
+    return found;
+  }
+
+  const cleanSubscriptions = persistence.cleanSubscriptions.bind(persistence);
+  persistence.cleanSubscriptions = async (client) => {
+    await cleanSubscriptions(client);
+    if (!queues.holds(client.id)) return;
+    for await (const packet of outgoingStream(client)) await clear(client, packet as Queued);
+    queues.dropped(client.id);
   };
 
   persistence.storeRetained = async ({ topic, payload, qos }) => {
@@ -139,11 +160,17 @@ export function wrapPersistence(broker: Aedes, wrapping: Wrapping): void {
   };
 
   const enqueue = persistence.outgoingEnqueueCombi.bind(persistence);
-  persistence.outgoingEnqueueCombi = (subscriptions, packet) => {
-    const own = namesNoOwner(packet.topic)
-      ? subscriptions.filter(({ clientId }) => mayQueue(clientId, packet))
-      : subscriptions;
-    return enqueue(own, packet);
+  persistence.outgoingEnqueueCombi = async (subscriptions, packet) => {
+    const own: Queueing[] = [];
+    for (const subscription of subscriptions) {
+      const { clientId } = subscription;
+      if (!mayQueue(clientId, packet)) continue;
+      const added = queues.add(clientId);
+      const hasRoom = typeof added === 'boolean' ? added : await added;
+      // What is on its way to a session has to be in its queue: Aedes would cut it otherwise.
+      if (hasRoom || wrapping.isHere(clientId)) own.push(subscription);
+    }
+    if (own.length > 0) await enqueue(own, packet);
   };
 
   // `stream.pipeline` takes any iterable, and an empty stream costs it twice as much.

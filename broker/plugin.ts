@@ -7,6 +7,8 @@ export interface Credentials {
   readonly password: string;
   /** The topic of the will, if there is one. */
   readonly willTopic: string | undefined;
+  /** The connection it came on. */
+  readonly connection: object;
 }
 
 /** Who a session belongs to, once a plugin has vouched for it. */
@@ -23,6 +25,8 @@ export interface Session {
   readonly persistent: boolean;
   /** False once the connection is gone. */
   readonly open: boolean;
+  /** The filters it is subscribed to. */
+  readonly filters: readonly string[];
   /** The QoS granted for the session's subscription to this topic, or undefined if it has none. */
   grantedQos(topic: string): 0 | 1 | 2 | undefined;
   /** Lets a device session without a UDID become that of this device; has no effect on any other. */

@@ -1,4 +1,6 @@
 import type { Device } from '../core/device.js';
+import type { Headcount } from '../core/headcount.js';
+import type { LimitWatch } from '../core/limits.js';
 import { noticeOf, noticePayload } from '../core/notice.js';
 import type { DeviceStore } from '../core/ports.js';
 import type { HomeAssistantFeed } from '../core/services/home-assistant-feed.js';
@@ -17,6 +19,12 @@ import {
 import type { ServerView } from '../core/view.js';
 import type { RetainedMessage, RetainedSource, RetainedStore, Subscriber } from './retained.js';
 
+/** How many retained messages of their own an owner may have. */
+export interface RetainedQuota {
+  readonly kept: Headcount;
+  readonly watch: LimitWatch;
+}
+
 /** The topics whose retained messages are the application's own and are kept. */
 const KEPT: ReadonlySet<string> = new Set(['status', 'application', 'shared']);
 
@@ -31,11 +39,13 @@ export class FirmwireRetained implements RetainedSource {
   readonly #feed: OwnerFeed;
   readonly #known: () => Promise<void>;
   readonly #server: () => ServerView | undefined;
+  readonly #quota: RetainedQuota | undefined;
 
   /**
    * @param known resolves once all nodes know who listens here: what is read before that may change without a word, for
    *   owners whom nobody is known to hear are told nothing
    * @param server what owners are told of the server itself, once it can be told
+   * @param quota absent: owners keep as many as they like
    */
   constructor(
     store: RetainedStore,
@@ -43,18 +53,34 @@ export class FirmwireRetained implements RetainedSource {
     feed: OwnerFeed,
     known: () => Promise<void> = async () => {},
     server: () => ServerView | undefined = () => undefined,
+    quota?: RetainedQuota,
   ) {
     this.#store = store;
     this.#devices = devices;
     this.#feed = feed;
     this.#known = known;
     this.#server = server;
+    this.#quota = quota;
   }
 
   async store(message: RetainedMessage): Promise<void> {
     if (!KEPT.has(readTopic(message.topic).kind)) return;
-    if (message.payload.length === 0) await this.#store.remove(message.topic);
-    else await this.#store.put(message);
+    const { topic, payload } = message;
+    const [, owner = ''] = topic.split('/', 2);
+    if (payload.length === 0) await this.#store.remove(topic);
+    else if (!this.#quota) await this.#store.put(message);
+    else await this.#putWithin(this.#quota, owner, message);
+  }
+
+  /** What is over the quota is passed on, and not kept for who comes later. */
+  async #putWithin({ kept, watch }: RetainedQuota, owner: string, message: RetainedMessage): Promise<void> {
+    const isNew = (await this.#store.get(message.topic)) === undefined;
+    if (isNew && (await kept.isFull(owner))) {
+      watch.reached('retained', { owner: owner.slice(0, 8) });
+      return;
+    }
+    await this.#store.put(message);
+    if (isNew) kept.changed(owner, 1);
   }
 
   async *matching(subscriber: Subscriber): AsyncIterable<RetainedMessage> {

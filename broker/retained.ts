@@ -19,6 +19,8 @@ export interface RetainedStore {
   remove(topic: string): Promise<void>;
   /** No promise where there is nothing to wait for: every SUBSCRIBE comes here. */
   get(topic: string): RetainedMessage | undefined | Promise<RetainedMessage | undefined>;
+  /** How many messages have a topic that begins with this text. */
+  count(prefix: string): Promise<number>;
   /**
    * Every message whose topic begins with this text, in the order of the topics, read as the caller goes on; a storage may
    * read a few ahead.

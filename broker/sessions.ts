@@ -7,6 +7,13 @@ import type { Session } from './plugin.js';
 
 const keyOf = ({ owner, keyId }: Pick<Principal, 'owner' | 'keyId'>): string => `${owner}/${keyId}`;
 
+/** A key, and when it ends. */
+interface Ending {
+  readonly owner: string;
+  readonly keyId: string;
+  readonly at: number;
+}
+
 /** Who may hear what is told to an owner. */
 interface Listeners {
   readonly sessions: Set<Session>;
@@ -25,6 +32,8 @@ export class Sessions implements Presence, Connections {
   readonly #byDevice = new Map<string, Session>();
   /** Keys revoked since the start: a session may still be on its way in with one. */
   readonly #revoked = new Set<string>();
+  /** When keys end that sessions were opened with, ms since the epoch. */
+  readonly #ends = new Map<string, Ending>();
   /** Owner -> who may hear what is told to this owner. */
   readonly #listeners = new Map<string, Listeners>();
 
@@ -55,7 +64,8 @@ export class Sessions implements Presence, Connections {
       return;
     }
     this.#all.add(session);
-    const { owner, udid } = session.identity;
+    const { owner, udid, keyId, expiresAt } = session.identity;
+    if (expiresAt !== undefined) this.keyEnds(owner, keyId, expiresAt);
     if (isOwner(session))
       this.#listen(owner, ({ sessions, standing }) => {
         sessions.add(session);
@@ -119,9 +129,27 @@ export class Sessions implements Presence, Connections {
     }
   }
 
-  async cutUnknown(keysOf: (owner: string) => Promise<ReadonlySet<string>>): Promise<void> {
+  keyEnds(owner: string, keyId: string, at: number): void {
+    const key = keyOf({ owner, keyId });
+    const before = this.#ends.get(key);
+    if (!before || at < before.at) this.#ends.set(key, { owner, keyId, at });
+  }
+
+  /** Cuts the sessions whose keys have ended by now, ms since the epoch. To be called about once a second. */
+  cutEnded(now: number): void {
+    for (const [key, { owner, keyId, at }] of this.#ends) {
+      if (now < at) continue;
+      this.#ends.delete(key);
+      this.cutKey(owner, keyId);
+    }
+  }
+
+  async cutUnknown(
+    keysOf: (owner: string) => Promise<ReadonlyMap<string, number | undefined>>,
+  ): Promise<void> {
     for (const owner of new Set([...this.#all].map(({ identity }) => identity.owner))) {
       const known = await keysOf(owner);
+      for (const [keyId, at] of known) if (at !== undefined) this.keyEnds(owner, keyId, at);
       for (const session of this.#all)
         if (session.identity.owner === owner && !known.has(session.identity.keyId)) session.close();
     }

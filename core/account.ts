@@ -8,8 +8,11 @@ export interface Owner {
   readonly createdAt: number;
 }
 
-/** What a key opens: `device` for check-in, tokens and MQTT as a device; `owner` for everything. */
-export type Scope = 'device' | 'owner';
+/**
+ * What a key opens: `device` for check-in, tokens and MQTT as a device; `owner` for everything; `publish` for seeing and
+ * publishing firmware, as a build server does; `read` for seeing, and changing nothing. The last two open the API only.
+ */
+export type Scope = 'device' | 'owner' | 'publish' | 'read';
 
 /** An API key as it is stored: never the key, only its SHA-256. */
 export interface ApiKey {
@@ -18,6 +21,10 @@ export interface ApiKey {
   readonly alias: string;
   readonly scope: Scope;
   readonly createdAt: number;
+  /** From then on it opens nothing, ms since the epoch; absent: it does not end by itself. */
+  readonly expiresAt?: number;
+  /** Of a device key: the only device, by its UDID, that it speaks for. */
+  readonly device?: string;
 }
 
 /** Who is speaking, once a key has been verified. */
@@ -26,6 +33,10 @@ export interface Principal {
   readonly scope: Scope;
   /** The public id of the key: the first 16 hex digits of its hash. */
   readonly keyId: string;
+  /** When the key ends, ms since the epoch; what was opened with it ends with it. */
+  readonly expiresAt?: number;
+  /** The only device that may speak with it. */
+  readonly device?: string;
 }
 
 const OWNER_ID = /^[a-z0-9]{64,128}$/;
@@ -45,6 +56,10 @@ export const sha256 = (data: string | Uint8Array): string => hash('sha256', data
 
 /** The public id of a key; safe to log and to show. */
 export const keyId = (hash: string): string => hash.slice(0, 16);
+
+/** True while the key opens something. */
+export const isLive = ({ expiresAt }: Pick<ApiKey, 'expiresAt'>, now: number): boolean =>
+  expiresAt === undefined || now < expiresAt;
 
 /** Compares two equal-length hex digests in constant time. */
 export function sameDigest(a: string, b: string): boolean {

@@ -11,6 +11,7 @@ import type { Span } from './coverage.js';
 import type { Device } from './device.js';
 import type { Firmware } from './firmware.js';
 import type { DeviceHistory, HistoryStore } from './history-store.js';
+import type { Limit } from './limits.js';
 import type { NodeMessage } from './nodes/messages.js';
 import type { Token } from './token.js';
 import type { Consent } from './update.js';
@@ -62,6 +63,8 @@ export interface DeviceStore {
   remove(owner: string, udid: string): Promise<boolean>;
   /** An owner's devices in the order of their UDIDs. `after` is the `next` of the page before. */
   list(owner: string, limit: number, after?: string): Promise<Page<Device>>;
+  /** How many devices an owner has. */
+  count(owner: string): Promise<number>;
   /** Every device of an owner, read as the caller goes on. */
   all(owner: string): AsyncIterable<Device>;
   /** Devices whose postponed question is due at `now`, at most `limit`. */
@@ -233,6 +236,8 @@ export interface Telemetry {
   sent(bytes: number): void;
   /** @param ms from the beginning of the attempt */
   downloaded(outcome: DownloadOutcome, ms: number): void;
+  /** Somebody has reached a limit. */
+  limited(limit: Limit): void;
   /** A connected device was told of news. @param ms since the news began, which is after its firmware was stored */
   pushed(ms: number): void;
 }

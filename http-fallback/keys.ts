@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { Principal } from '../core/account.js';
+import type { Principal, Scope } from '../core/account.js';
 import { FirmwireError } from '../core/errors.js';
 import type { Accounts } from '../core/services/accounts.js';
 
@@ -17,14 +17,35 @@ export function keyOf(request: FastifyRequest): string | undefined {
   return key === '' ? undefined : key;
 }
 
+/** What a key of each scope may ask of the owner API. */
+const MAY: Readonly<Record<Scope, (request: FastifyRequest) => boolean>> = {
+  owner: () => true,
+  read: ({ method }) => method === 'GET' || method === 'HEAD',
+  publish: ({ method, routeOptions }) =>
+    method !== 'DELETE' && (routeOptions.url ?? '').startsWith('/api/v1/firmware'),
+  device: () => false,
+};
+
 /**
- * The owner who is speaking.
- * @throws FirmwireError `unauthorized`; `forbidden` for a device key
+ * Who speaks as a device: with a device key, or with an owner key, which opens everything.
+ * @returns undefined for no key, or one that does not let anybody speak as a device
+ */
+export async function deviceSpeaker(
+  key: string | undefined,
+  accounts: Accounts,
+): Promise<Principal | undefined> {
+  const principal = key === undefined ? undefined : await accounts.verify(key);
+  return principal?.scope === 'device' || principal?.scope === 'owner' ? principal : undefined;
+}
+
+/**
+ * The owner who is speaking, or somebody with a key that may ask this.
+ * @throws FirmwireError `unauthorized`; `forbidden` for a key whose scope does not open this address
  */
 export async function ownerOf(request: FastifyRequest, accounts: Accounts): Promise<Principal> {
   const key = keyOf(request);
   const principal = key === undefined ? undefined : await accounts.verify(key);
   if (!principal) throw new FirmwireError('unauthorized');
-  if (principal.scope !== 'owner') throw new FirmwireError('forbidden');
+  if (!MAY[principal.scope](request)) throw new FirmwireError('forbidden');
   return principal;
 }

@@ -9,6 +9,8 @@ export interface WebSocketParts {
   /** Pages of these origins may connect, beside those of the server itself. */
   readonly allowedOrigins: readonly string[];
   readonly maxPacketBytes: number;
+  /** False while there are too many new connections, of all or from this address. */
+  readonly mayConnect: (address: string) => boolean;
 }
 
 const SUBPROTOCOL = 'mqtt';
@@ -31,6 +33,7 @@ export async function mqttOverWebSocket(app: FastifyInstance, parts: WebSocketPa
       preValidation: async (request, reply) => {
         if (!mayConnect(request, parts.allowedOrigins)) return reply.code(403).send();
         if (!offersMqtt(request)) return reply.code(400).send();
+        if (!parts.mayConnect(request.ip)) return reply.code(503).header('Retry-After', '10').send();
       },
     },
     (socket) => {

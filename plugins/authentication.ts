@@ -1,8 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Credentials, Identity, Plugin, Refusal } from '../broker/plugin.js';
-import { isOwnerId } from '../core/account.js';
-import { isStoreFailure } from '../core/errors.js';
+import { isOwnerId, type Principal } from '../core/account.js';
+import { boundBy, type CertificateRule } from '../core/certificate-rule.js';
+import { FirmwireError, isStoreFailure } from '../core/errors.js';
+import type { LimitWatch } from '../core/limits.js';
+import type { Rate } from '../core/rate.js';
 import type { Accounts } from '../core/services/accounts.js';
 import type { Registry } from '../core/services/registry.js';
 import { isUdid, readTopic } from '../core/topics.js';
@@ -15,7 +18,25 @@ const MAX_WAITING = 5000;
 
 const BAD_CREDENTIALS: Refusal = { refused: 4, reason: 'bad user name or password' };
 const STORE_AWAY: Refusal = { refused: 3, reason: 'the store cannot be reached' };
+const FLAPPING: Refusal = { refused: 3, reason: 'this device connects too often' };
+const NOT_FOR_MQTT: Refusal = { refused: 5, reason: 'the scope of this key does not open MQTT' };
+const OTHER_DEVICE: Refusal = { refused: 5, reason: 'this key is bound to another device' };
 const NOT_ADMITTED: Refusal = { refused: 5, reason: 'this device is not admitted' };
+
+/** How often somebody may come. */
+export interface LoginLimits {
+  /** Refused logins under one user name that are answered at once. */
+  readonly failuresPerMinute: number;
+  /** Connections of one device. */
+  readonly connects: Rate;
+  readonly watch: LimitWatch;
+}
+
+/** What a device is checked against besides its key. */
+export interface LoginRules extends LoginLimits {
+  /** Absent: no authority for certificates of devices is set. */
+  readonly certificates?: CertificateRule | undefined;
+}
 
 /**
  * Who connects (wire.md 2): the password is an API key, which names the owner; the user name is the UDID or the
@@ -26,12 +47,14 @@ export class Authentication implements Plugin {
   readonly #accounts: Accounts;
   readonly #registry: Registry;
   readonly #failures: RateLimiterMemory;
+  readonly #limits: LoginRules;
   #waiting = 0;
 
-  constructor(accounts: Accounts, registry: Registry, failuresPerMinute: number) {
+  constructor(accounts: Accounts, registry: Registry, limits: LoginRules) {
     this.#accounts = accounts;
     this.#registry = registry;
-    this.#failures = new RateLimiterMemory({ points: failuresPerMinute, duration: 60 });
+    this.#failures = new RateLimiterMemory({ points: limits.failuresPerMinute, duration: 60 });
+    this.#limits = limits;
   }
 
   async authenticate(credentials: Credentials): Promise<Identity | Refusal> {
@@ -40,23 +63,48 @@ export class Authentication implements Plugin {
       if (isStoreFailure(error)) return STORE_AWAY;
       throw error;
     });
-    if ('refused' in word && word !== STORE_AWAY) await this.#slowDown(credentials.username);
+    if ('refused' in word && word !== STORE_AWAY && word !== FLAPPING)
+      await this.#slowDown(credentials.username);
     return word;
   }
 
-  async #judge({ username, password, willTopic }: Credentials): Promise<Identity | Refusal> {
-    const principal = await this.#accounts.verify(password);
-    if (!principal) return BAD_CREDENTIALS;
+  async #judge(credentials: Credentials): Promise<Identity | Refusal> {
+    const { username, password, willTopic } = credentials;
+    const known = await this.#accounts.verify(password);
+    if (!known) return BAD_CREDENTIALS;
+    if (known.scope !== 'device' && known.scope !== 'owner') return NOT_FOR_MQTT;
+    if (!isUdid(username)) {
+      if (!isOwnerId(username) || username !== known.owner) return BAD_CREDENTIALS;
+      if (known.scope === 'owner') return { ...known, udid: undefined };
+    }
+    const principal = this.#shown(known, credentials);
+    if ('refused' in principal) return principal;
     if (isUdid(username)) return this.#device(principal, username);
-    if (!isOwnerId(username) || username !== principal.owner) return BAD_CREDENTIALS;
-    if (principal.scope === 'owner') return { ...principal, udid: undefined };
 
     const will = willTopic === undefined ? undefined : readTopic(willTopic);
     const told = will && 'udid' in will && will.owner === principal.owner ? will.udid : undefined;
-    return told === undefined ? { ...principal, udid: undefined } : this.#device(principal, told);
+    // A key that is bound says by itself which device this is.
+    const udid = told ?? principal.device;
+    return udid === undefined ? { ...principal, udid: undefined } : this.#device(principal, udid);
   }
 
-  async #device(principal: Omit<Identity, 'udid'>, udid: string): Promise<Identity | Refusal> {
+  /** Who it is, once the certificate of the connection has been looked at. */
+  #shown(principal: Principal, { connection }: Credentials): Principal | Refusal {
+    try {
+      return boundBy(principal, this.#limits.certificates, connection);
+    } catch (error) {
+      if (error instanceof FirmwireError) return { refused: 5, reason: error.message };
+      throw error;
+    }
+  }
+
+  async #device(principal: Principal, udid: string): Promise<Identity | Refusal> {
+    if (principal.device !== undefined && principal.device !== udid) return OTHER_DEVICE;
+    // Counted once it is known to be theirs: nobody else can keep a device out.
+    if (!this.#limits.connects.take(`${principal.owner}/${udid}`)) {
+      this.#limits.watch.reached('flapping', { udid });
+      return FLAPPING;
+    }
     return (await this.#registry.admit(principal.owner, udid)) ? { ...principal, udid } : NOT_ADMITTED;
   }
 
@@ -65,6 +113,7 @@ export class Authentication implements Plugin {
       () => false,
       () => true,
     );
+    if (tooMany) this.#limits.watch.reached('logins');
     if (!tooMany || this.#waiting >= MAX_WAITING) return;
     this.#waiting++;
     try {

@@ -1,6 +1,7 @@
 import type { Message, Plugin, Session } from '../broker/plugin.js';
 import type { Sessions } from '../broker/sessions.js';
 import { readStatus } from '../core/checkin.js';
+import type { JsonBound } from '../core/json-bound.js';
 import type { Announcer } from '../core/services/announcer.js';
 import { Conversation, type ConversationParts } from '../core/services/conversation.js';
 import type { Conversations } from '../core/services/conversations.js';
@@ -18,6 +19,7 @@ export class Availability implements Plugin {
   readonly #registry: Registry;
   readonly #announcer: Announcer;
   readonly #parts: ConversationParts;
+  readonly #json: JsonBound;
   readonly #open = new Map<Session, Conversation>();
 
   constructor(
@@ -25,12 +27,14 @@ export class Availability implements Plugin {
     conversations: Conversations,
     announcer: Announcer,
     parts: ConversationParts,
+    json: JsonBound,
   ) {
     this.#sessions = sessions;
     this.#conversations = conversations;
     this.#announcer = announcer;
     this.#registry = parts.registry;
     this.#parts = parts;
+    this.#json = json;
   }
 
   async connected(session: Session): Promise<void> {
@@ -49,6 +53,7 @@ export class Availability implements Plugin {
   async published(session: Session, { topic, payload }: Message): Promise<void> {
     const { owner, udid } = session.identity;
     if (udid === undefined || topic !== statusTopic(owner, udid)) return;
+    if (!this.#json.allows(payload)) return;
     const message = readStatus(payload);
     if (message.kind !== 'check-in') return;
     const conversation = this.#open.get(session);

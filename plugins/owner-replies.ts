@@ -1,5 +1,6 @@
 import type { Message, Plugin, Session } from '../broker/plugin.js';
 import { isStoreFailure } from '../core/errors.js';
+import type { JsonBound } from '../core/json-bound.js';
 import { readReply } from '../core/notice.js';
 import type { Announcer } from '../core/services/announcer.js';
 import type { Consent } from '../core/services/consent.js';
@@ -10,12 +11,14 @@ export class OwnerReplies implements Plugin {
   readonly name = 'owner-replies';
   readonly #consent: Consent;
   readonly #announcer: Announcer;
+  readonly #json: JsonBound;
   /** Questions that were answered and whose device has not been looked at yet. */
   readonly #answered = new Set<string>();
 
-  constructor(consent: Consent, announcer: Announcer) {
+  constructor(consent: Consent, announcer: Announcer, json: JsonBound) {
     this.#consent = consent;
     this.#announcer = announcer;
+    this.#json = json;
   }
 
   /** Stored before the owner's client gets its PUBACK: Aedes acknowledges before it publishes. */
@@ -31,7 +34,7 @@ export class OwnerReplies implements Plugin {
   }
 
   async #take(session: Session, nid: string, payload: Buffer): Promise<unknown> {
-    const answer = readReply(payload, nid);
+    const answer = this.#json.allows(payload) ? readReply(payload, nid) : undefined;
     if (!answer) return;
     try {
       if (await this.#consent.answer(session.identity.owner, nid, answer)) this.#answered.add(nid);

@@ -30,6 +30,8 @@ export interface RedisMqtt {
    * The ids of the clients that messages are kept for (MQTT 3.1.1, 3.1.2.4: clean session 0). Waits as `ready` does.
    */
   persistentClients(): Promise<readonly string[]>;
+  /** How many messages wait for this client. */
+  waiting(clientId: string): Promise<number>;
   /** True while messages can be passed on. */
   isReady(): boolean;
   /** Resolves once messages can be passed on, which may be a moment later than the store is back. */
@@ -71,6 +73,8 @@ export async function redisMqtt(
       await allReady();
       return commands.smembers('clients');
     },
+    // The list that aedes-persistence-redis 13 keeps them in.
+    waiting: (clientId) => commands.llen(`outgoing:${clientId}`),
     isReady: () => connections.every(({ status }) => status === 'ready'),
     ready: allReady,
     close,

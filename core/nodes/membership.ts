@@ -34,10 +34,12 @@ export interface Connections {
   isOnline(udid: string): boolean;
   cutDevice(udid: string): void;
   cutKey(owner: string, keyId: string): void;
+  /** Cuts the sessions opened with this key at this time, ms since the epoch. */
+  keyEnds(owner: string, keyId: string, at: number): void;
   /** Messages are kept for this client of the owner's, who is nowhere connected now. */
   expect(owner: string, clientId: string): void;
-  /** Cuts the sessions whose keys are no longer known. */
-  cutUnknown(keysOf: (owner: string) => Promise<ReadonlySet<string>>): Promise<void>;
+  /** Cuts the sessions whose keys are no longer good, and notes when the others' will end. */
+  cutUnknown(keysOf: (owner: string) => Promise<ReadonlyMap<string, number | undefined>>): Promise<void>;
 }
 
 interface Parts {
@@ -51,7 +53,7 @@ interface Parts {
   readonly conversations: Conversations;
   readonly housekeeping: Housekeeping;
   readonly lease: Lease;
-  readonly keysOf: (owner: string) => Promise<ReadonlySet<string>>;
+  readonly keysOf: (owner: string) => Promise<ReadonlyMap<string, number | undefined>>;
   /** Resolves once what is told to owners gets to all nodes, which may be a moment later than the store is back. */
   readonly canTell: () => Promise<unknown>;
   /** Tells the owners that are connected here how things stand now. */
@@ -86,6 +88,9 @@ export class Membership implements PeerEvents {
         break;
       case 'cut-key':
         connections.cutKey(message.owner, message.keyId);
+        break;
+      case 'key-ends':
+        connections.keyEnds(message.owner, message.keyId, message.at);
         break;
       case 'cut-transfer':
         transfers.cutHere(message.udid);

@@ -30,6 +30,8 @@ export type NodeMessage =
   | { readonly kind: 'cut-device'; readonly udid: string }
   | { readonly kind: 'cut-transfer'; readonly udid: string }
   | { readonly kind: 'cut-key'; readonly owner: string; readonly keyId: string }
+  /** This key ends at this time, ms since the epoch. */
+  | { readonly kind: 'key-ends'; readonly owner: string; readonly keyId: string; readonly at: number }
   /** Asks the node that these devices are connected to to look at them; the answers come in the same order. */
   | { readonly kind: 'look'; readonly id: number; readonly udids: readonly string[]; readonly since?: number }
   | { readonly kind: 'looked'; readonly id: number; readonly answers: readonly (Looked | null)[] };

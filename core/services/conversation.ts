@@ -3,7 +3,8 @@ import type { Device } from '../device.js';
 import type { Firmware } from '../firmware.js';
 import { okPayload, updatePayload } from '../payload.js';
 import type { Clock, Log, Telemetry } from '../ports.js';
-import type { Desk, Offer, Outcome, Teller } from './desk.js';
+import type { Desk, Outcome, Teller } from './desk.js';
+import type { Offer } from './issuer.js';
 import type { Registry } from './registry.js';
 import type { Transfers } from './transfers.js';
 

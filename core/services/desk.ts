@@ -4,28 +4,12 @@ import type { Device } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import type { Firmware } from '../firmware.js';
 import type { KeyedLock } from '../keyed-lock.js';
-import type { Clock, Telemetry, TokenStore } from '../ports.js';
-import { newToken, TOKEN_LIFE_MS, tokenHash } from '../token.js';
-import {
-  approved,
-  asked,
-  type Consent,
-  gaveUp,
-  isOpenQuestion,
-  offered,
-  type Update,
-  withdrawn,
-} from '../update.js';
+import type { Clock, TokenStore } from '../ports.js';
+import { approved, asked, type Consent, gaveUp, isOpenQuestion, type Update, withdrawn } from '../update.js';
 import type { Catalog } from './catalog.js';
+import { type Issuer, type Offer, Overtaken } from './issuer.js';
 import type { Records } from './records.js';
 import type { Transfers } from './transfers.js';
-
-/** What a device is to be told: this version, with this token. */
-export interface Offer {
-  readonly version: string;
-  readonly token: string;
-  readonly consent: Consent;
-}
 
 /** What came of looking at a device. */
 export interface Outcome {
@@ -40,10 +24,8 @@ export interface Outcome {
 /** How often a decision is taken anew because somebody else changed the record meanwhile. */
 const MOST_TURNS = 10;
 
-/** The record is not any more what the decision was taken on. */
-class Overtaken extends Error {
-  override readonly name = 'Overtaken';
-}
+/** When a device that has had too many tokens is looked at again, ms. */
+const TOO_OFTEN_MS = 60_000;
 
 /** A way to tell a device about an update. */
 export interface Teller {
@@ -99,7 +81,7 @@ export class Desk {
    * Gives a device that asks for firmware a token for it, if it may have it (wire.md 4, `POST /device/firmware`).
    * @param forced the newest firmware even if it is not newer and auto update is off
    * @returns the token, or undefined if there is nothing newer for it
-   * @throws FirmwireError `UPDATE_NOT_FOUND` if there is no firmware for it at all
+   * @throws FirmwireError `UPDATE_NOT_FOUND` if there is no firmware for it at all, `throttled` if it asks too often
    */
   async request(
     udid: string,
@@ -113,7 +95,8 @@ export class Desk {
       const [newest] = candidatesFor(device, all).filter(({ rollout }) => rollout !== 'none');
       const decision = await this.#decide(device);
       const issue = async (firmware: Firmware, consent: Consent): Promise<Offer> => {
-        const offer = await this.#issue(device, firmware, consent, params);
+        if (!this.#parts.issuer.mayIssue(udid)) throw new FirmwireError('throttled');
+        const offer = await this.#parts.issuer.issue(device, firmware, consent, params);
         if (!offer) throw new FirmwireError('no_such_device');
         return offer;
       };
@@ -162,7 +145,11 @@ export class Desk {
     }
     const again = teller.heldBackUntil(device, firmware);
     if (again !== undefined) return { device, decision, offer: undefined, again };
-    const offer = await this.#issue(device, firmware, consent, {});
+    if (!this.#parts.issuer.mayIssue(device.udid)) {
+      const later = this.#parts.clock.now() + TOO_OFTEN_MS;
+      return { device, decision, offer: undefined, again: later };
+    }
+    const offer = await this.#parts.issuer.issue(device, firmware, consent, {});
     // Removed meanwhile: there is nobody to tell.
     if (!offer) return undefined;
     await teller.tell(device, offer, firmware);
@@ -178,41 +165,6 @@ export class Desk {
         ? { ...known, update: approved(known.update, consent, now) }
         : known;
     return (await this.#parts.records.change(device.udid, change)) ?? device;
-  }
-
-  async #issue(
-    device: Device,
-    firmware: Firmware,
-    consent: Consent,
-    params: Readonly<Record<string, string>>,
-  ): Promise<Offer | undefined> {
-    const now = this.#parts.clock.now();
-    const token = newToken();
-    const hash = tokenHash(token);
-    const { owner, udid } = device;
-    const { id, sha256, size, version } = firmware;
-    const issued = {
-      hash,
-      owner,
-      udid,
-      firmware: id,
-      sha256,
-      size,
-      params,
-      issuedAt: now,
-      expiresAt: now + TOKEN_LIFE_MS,
-      firstAttemptAt: undefined,
-      attempt: undefined,
-      spans: [],
-      completedAt: undefined,
-    };
-    const after = await this.#parts.records.issue(issued, (known) => {
-      if (!sameGround(device, known)) throw new Overtaken();
-      return { ...known, update: offered(known.update, firmware, known.version, consent, hash, now) };
-    });
-    if (!after) return undefined;
-    this.#parts.telemetry.offered(consent);
-    return { version, token, consent };
   }
 
   async #ask(device: Device, firmware: Firmware): Promise<Device> {
@@ -278,8 +230,8 @@ interface Parts {
   readonly tokens: TokenStore;
   readonly transfers: Transfers;
   readonly clock: Clock;
-  readonly telemetry: Telemetry;
   readonly policy: OfferPolicy;
+  readonly issuer: Issuer;
   /** Keyed by UDID, shared with whoever else changes what a decision rests on. */
   readonly lock: KeyedLock;
 }

@@ -3,7 +3,9 @@ import { arrived, decidesAlike, newDevice } from '../arrival.js';
 import type { CheckIn } from '../checkin.js';
 import { cleanAlias, type Device } from '../device.js';
 import { FirmwireError, isStoreFailure } from '../errors.js';
+import type { Headcount } from '../headcount.js';
 import { KeyedLock } from '../keyed-lock.js';
+import type { LimitWatch } from '../limits.js';
 import { Recent } from '../nodes/recent.js';
 import type { Clock, DeviceStore, Lock, Log, Telemetry, TokenStore } from '../ports.js';
 import type { OwnerFeed } from './owner-feed.js';
@@ -46,7 +48,7 @@ export class Registry {
   async admit(owner: string, udid: string): Promise<boolean> {
     const known = await this.#parts.devices.get(udid);
     if (known) return known.owner === owner;
-    if (this.#parts.admission === 'closed') return false;
+    if (this.#parts.admission === 'closed' || !(await this.#hasRoom(owner))) return false;
     return (await this.#create(owner, udid, {}))?.owner === owner;
   }
 
@@ -60,7 +62,7 @@ export class Registry {
   /**
    * Takes in a check-in over HTTP: finds the device or creates it. A check-in that matters to no decision is not waited
    * for: the answer can be put together meanwhile, and given once it is `stored`.
-   * @throws FirmwireError `admission_closed` for a new device while admission is closed
+   * @throws FirmwireError `admission_closed` for a new device while admission is closed, `too_many_devices`
    */
   register(owner: string, facts: CheckIn): Promise<Arrival> {
     this.#parts.telemetry.checkedIn('http');
@@ -82,6 +84,7 @@ export class Registry {
 
   async #admitNew(owner: string, facts: CheckIn): Promise<Device> {
     if (this.#parts.admission === 'closed') throw new FirmwireError('admission_closed');
+    if (!(await this.#hasRoom(owner))) throw new FirmwireError('too_many_devices');
     // A well-formed UDID unknown so far is kept; one of another owner never touches that owner's record.
     const wanted = facts.udid === undefined ? undefined : await this.#create(owner, facts.udid, facts);
     const created = wanted?.owner === owner ? wanted : await this.#create(owner, randomUUID(), facts);
@@ -196,6 +199,7 @@ export class Registry {
     const device = await this.#parts.records.ofOwner(owner, udid);
     if (!device || !(await this.#parts.devices.remove(owner, udid)))
       throw new FirmwireError('no_such_device');
+    this.#parts.quota?.kept.changed(owner, -1);
     await this.#parts.tokens.kill(udid);
     this.#parts.transfers.cut(udid);
     this.#parts.feed.removed(device);
@@ -205,8 +209,16 @@ export class Registry {
   async #create(owner: string, udid: string, facts: CheckIn): Promise<Device> {
     const device = newDevice(owner, udid, facts, this.#parts.clock.now());
     if (!(await this.#parts.devices.create(device))) return (await this.#parts.devices.get(udid)) ?? device;
+    this.#parts.quota?.kept.changed(owner, 1);
     await this.#parts.feed.appeared(device);
     return device;
+  }
+
+  async #hasRoom(owner: string): Promise<boolean> {
+    const { quota } = this.#parts;
+    if (!quota || !(await quota.kept.isFull(owner))) return true;
+    quota.watch.reached('devices', { owner: owner.slice(0, 8) });
+    return false;
   }
 }
 
@@ -231,5 +243,7 @@ interface Parts {
   readonly shared: Lock;
   readonly telemetry: Telemetry;
   readonly admission: Admission;
+  /** How many devices an owner may have; absent: as many as they like. */
+  readonly quota?: { readonly kept: Headcount; readonly watch: LimitWatch };
   readonly log: Log;
 }

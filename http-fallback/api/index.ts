@@ -1,6 +1,8 @@
 import multipart from '@fastify/multipart';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
+import { FirmwireError } from '../../core/errors.js';
+import type { JsonBound } from '../../core/json-bound.js';
 import type { Log } from '../../core/ports.js';
 import type { Accounts } from '../../core/services/accounts.js';
 import { boundBody } from '../bound-body.js';
@@ -17,6 +19,17 @@ export interface ApiParts extends DeviceApiParts, FirmwareApiParts, NoticeApiPar
   readonly log: Log;
   /** A request that is no upload must have arrived whole within so many ms. */
   readonly requestMs: number;
+  readonly json: JsonBound;
+}
+
+/** Fastify's own parser, behind a bound. */
+function boundJson(scope: FastifyInstance, json: JsonBound): void {
+  const parse = scope.getDefaultJsonParser('error', 'error');
+  scope.removeContentTypeParser('application/json');
+  scope.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (json.allows(body)) return parse(request, body, done);
+    done(new FirmwireError('body_invalid', 'The JSON is nested too deeply.'));
+  });
 }
 
 /** The owner's side, below `/api/v1`: every route needs an owner key. */
@@ -24,6 +37,7 @@ export async function apiRoutes(scope: FastifyInstance, parts: ApiParts): Promis
   await scope.register(multipart, { preservePath: true });
   scope.setErrorHandler(apiFailure(parts.log));
   boundBody(scope, parts.requestMs, (request) => request.isMultipart());
+  boundJson(scope, parts.json);
   // Owners can name a request that went wrong. Devices get no header they do not need.
   scope.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);

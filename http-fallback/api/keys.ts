@@ -2,16 +2,22 @@ import { type ApiKey, keyId } from '../../core/account.js';
 import type { Log } from '../../core/ports.js';
 import type { Accounts } from '../../core/services/accounts.js';
 import { requestFacts } from '../request-facts.js';
-import { IdParams, KeyBody, KeyList, NewKeyAnswer } from './schemas.js';
+import { IdParams, KeyBody, KeyList, NewKeyAnswer, RotateBody, RotatedAnswer } from './schemas.js';
 import type { ApiScope } from './scope.js';
 
 const tags = ['keys'];
 
-const show = ({ hash, alias, scope, createdAt }: ApiKey) => ({
+const DAY_SECONDS = 86_400;
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+const show = ({ hash, alias, scope, createdAt, expiresAt, device }: ApiKey) => ({
   id: keyId(hash),
   alias,
   scope,
-  createdAt: new Date(createdAt).toISOString(),
+  createdAt: iso(createdAt),
+  expiresAt: expiresAt === undefined ? null : iso(expiresAt),
+  device: device ?? null,
 });
 
 /** `/api/v1/keys`. */
@@ -34,9 +40,36 @@ export function keyApi(scope: ApiScope, { accounts, log }: { accounts: Accounts;
     },
     async (request, reply) => {
       const { principal, body } = request;
-      const { key, secret } = await accounts.addKey(principal.owner, body.alias, body.scope);
+      const { expiresAt, ...wish } = body;
+      const { key, secret } = await accounts.addKey(principal.owner, {
+        ...wish,
+        ...(expiresAt !== undefined && { expiresAt: Date.parse(expiresAt) }),
+      });
       log.info({ ...requestFacts(request), id: keyId(key.hash), scope: key.scope }, 'an API key was made');
       return reply.code(201).send({ key: { ...show(key), secret } });
+    },
+  );
+
+  scope.post(
+    '/keys/:id/rotate',
+    {
+      schema: {
+        tags,
+        summary: 'Make the next key for what uses this one, which ends a while later',
+        params: IdParams,
+        body: RotateBody,
+        response: { 201: RotatedAnswer },
+      },
+    },
+    async (request, reply) => {
+      const { principal, body, params } = request;
+      const overlapMs = (body?.overlapSeconds ?? DAY_SECONDS) * 1000;
+      const { key, secret, replaced } = await accounts.rotateKey(principal.owner, params.id, overlapMs);
+      log.info(
+        { ...requestFacts(request), id: params.id, by: keyId(key.hash), ends: show(replaced).expiresAt },
+        'an API key was rotated',
+      );
+      return reply.code(201).send({ key: { ...show(key), secret }, replaced: show(replaced) });
     },
   );
 

@@ -2,6 +2,8 @@
 import { Type } from 'typebox';
 import { VERSION_PATTERN } from '../../core/version.js';
 
+const UDID_PATTERN = '^[0-9a-fA-F-]{36}$';
+
 const Nullable = <T extends ReturnType<typeof Type.String> | ReturnType<typeof Type.Number>>(schema: T) =>
   Type.Union([schema, Type.Null()]);
 
@@ -129,7 +131,7 @@ export const PublishForm = Type.Object(
   {
     version: VersionText,
     platform: Type.Optional(PlatformText),
-    udid: Type.Optional(Type.String({ pattern: '^[0-9a-fA-F-]{36}$' })),
+    udid: Type.Optional(Type.String({ pattern: UDID_PATTERN })),
     notes: Type.Optional(Type.String({ maxLength: 4096 })),
     envHash: Type.Optional(Type.String({ maxLength: 128 })),
     tags: Type.Optional(Type.String({ maxLength: 1024, description: 'Comma separated' })),
@@ -164,22 +166,59 @@ export const NoticeList = Type.Object({
   ),
 });
 
-const Scope = Type.Union([Type.Literal('device'), Type.Literal('owner')]);
+const Scope = Type.Union([
+  Type.Literal('device'),
+  Type.Literal('owner'),
+  Type.Literal('publish'),
+  Type.Literal('read'),
+]);
 
 export const KeyBody = Type.Object(
-  { alias: Type.String({ minLength: 1, maxLength: 100 }), scope: Scope },
+  {
+    alias: Type.String({ minLength: 1, maxLength: 100 }),
+    scope: Scope,
+    expiresAt: Type.Optional(
+      Type.String({ format: 'date-time', description: 'When it ends, and what was opened with it' }),
+    ),
+    device: Type.Optional(
+      Type.String({ pattern: UDID_PATTERN, description: 'The only device it is good for; scope "device"' }),
+    ),
+  },
   { additionalProperties: false },
 );
+
+/** Nothing needs to be said. */
+export const RotateBody = Type.Union([
+  Type.Null(),
+  Type.Object(
+    {
+      overlapSeconds: Type.Optional(
+        Type.Number({
+          minimum: 0,
+          maximum: 31_536_000,
+          description: 'How long the old key stays good; a day if absent',
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+]);
 
 export const KeySchema = Type.Object({
   id: Type.String(),
   alias: Type.String(),
   scope: Scope,
   createdAt: Type.String({ format: 'date-time' }),
+  expiresAt: Nullable(Type.String({ format: 'date-time' })),
+  device: Nullable(Type.String()),
 });
 
 export const KeyList = Type.Object({ keys: Type.Array(KeySchema) });
 
-export const NewKeyAnswer = Type.Object({
-  key: Type.Intersect([KeySchema, Type.Object({ secret: Type.String({ description: 'Shown once' }) })]),
-});
+const NewKey = Type.Intersect([
+  KeySchema,
+  Type.Object({ secret: Type.String({ description: 'Shown once' }) }),
+]);
+
+export const NewKeyAnswer = Type.Object({ key: NewKey });
+export const RotatedAnswer = Type.Object({ key: NewKey, replaced: KeySchema });

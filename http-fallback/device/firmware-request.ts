@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../../core/account.js';
+import { boundBy, type CertificateRule } from '../../core/certificate-rule.js';
 import { isRecord, readFlag, readText } from '../../core/checkin.js';
 import { type Device, normaliseMac } from '../../core/device.js';
 import { FirmwireError } from '../../core/errors.js';
@@ -7,7 +8,7 @@ import type { Accounts } from '../../core/services/accounts.js';
 import type { Desk } from '../../core/services/desk.js';
 import type { Registry } from '../../core/services/registry.js';
 import { isUdid } from '../../core/topics.js';
-import { keyOf } from '../keys.js';
+import { deviceSpeaker, keyOf } from '../keys.js';
 import { readObject } from './body.js';
 import type { Transmitter } from './transmitter.js';
 
@@ -16,6 +17,8 @@ export interface FirmwareRequestParts {
   readonly registry: Registry;
   readonly desk: Desk;
   readonly transmitter: Transmitter;
+  /** Absent: no authority for certificates of devices is set. */
+  readonly certificates?: CertificateRule | undefined;
 }
 
 const PARAMETERS = ['mac', 'udid', 'owner', 'use', 'ott', 'forced', 'alias', 'env_hash'] as const;
@@ -38,7 +41,8 @@ async function handle(
   if (params.ott !== undefined && params.use === undefined)
     return parts.transmitter.redeem(params.ott, request, reply);
 
-  const principal = await principalOf(request, parts.accounts);
+  const known = await principalOf(request, parts.accounts);
+  const principal = boundBy(known, parts.certificates, request.raw.socket);
   const device = await deviceOf(params, principal, parts.registry);
   const forced = readFlag(params.forced) === true;
   const offer = await parts.desk.request(device.udid, forced, storedParameters(params));
@@ -56,17 +60,20 @@ function parametersOf(body: unknown): Parameters {
 }
 
 async function principalOf(request: FastifyRequest, accounts: Accounts): Promise<Principal> {
-  const key = keyOf(request);
-  const principal = key === undefined ? undefined : await accounts.verify(key);
+  const principal = await deviceSpeaker(keyOf(request), accounts);
   if (!principal) throw new FirmwireError('authentication');
   return principal;
 }
 
 /**
  * The device that asks. A token is asked for by API key alone, so there a UDID is as good as a MAC.
- * @throws FirmwireError `missing_mac`, `no_such_device`
+ * @throws FirmwireError `missing_mac`, `no_such_device`, `key_of_other_device`
  */
-async function deviceOf(params: Parameters, { owner }: Principal, registry: Registry): Promise<Device> {
+async function deviceOf(
+  params: Parameters,
+  { owner, device: only }: Principal,
+  registry: Registry,
+): Promise<Device> {
   const mac = normaliseMac(params.mac);
   const udid = params.udid !== undefined && isUdid(params.udid) ? params.udid : undefined;
   if (mac === undefined && (params.use !== 'ott' || udid === undefined))
@@ -74,6 +81,7 @@ async function deviceOf(params: Parameters, { owner }: Principal, registry: Regi
   const facts = { ...(udid === undefined ? {} : { udid }), ...(mac === undefined ? {} : { mac }) };
   const device = await registry.find(owner, facts);
   if (!device) throw new FirmwireError('no_such_device');
+  if (only !== undefined && device.udid !== only) throw new FirmwireError('key_of_other_device');
   return device;
 }
 

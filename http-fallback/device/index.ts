@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { FirmwireError } from '../../core/errors.js';
+import type { JsonBound } from '../../core/json-bound.js';
 import { boundBody } from '../bound-body.js';
 import { takeAnyBody } from './body.js';
 import { downloadRoutes } from './download.js';
@@ -10,11 +11,12 @@ import { type RegisterParts, registerRoutes } from './register.js';
 export interface DeviceRoutesParts extends RegisterParts, FirmwareRequestParts, FailureParts {
   /** A request must have arrived whole within so many ms. */
   readonly requestMs: number;
+  readonly json: JsonBound;
 }
 
 /** Everything devices use over HTTP, below `/device` (wire.md 4). Every answer closes its socket and is never chunked. */
 export async function deviceRoutes(scope: FastifyInstance, parts: DeviceRoutesParts): Promise<void> {
-  takeAnyBody(scope);
+  takeAnyBody(scope, parts.json);
   boundBody(scope, parts.requestMs);
   scope.addHook('onRequest', (_request, reply, done) => {
     reply.header('Connection', 'close');

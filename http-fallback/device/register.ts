@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isOwnerId, type Principal } from '../../core/account.js';
+import { boundBy, type CertificateRule } from '../../core/certificate-rule.js';
 import { type CheckIn, readCheckIn, registrationOf } from '../../core/checkin.js';
 import type { Device } from '../../core/device.js';
 import { FirmwireError } from '../../core/errors.js';
@@ -10,7 +11,7 @@ import type { Desk } from '../../core/services/desk.js';
 import type { Records } from '../../core/services/records.js';
 import type { Registry } from '../../core/services/registry.js';
 import { cancelTold } from '../../core/update.js';
-import { keyOf } from '../keys.js';
+import { deviceSpeaker, keyOf } from '../keys.js';
 import { readObject } from './body.js';
 
 export interface RegisterParts {
@@ -19,6 +20,8 @@ export interface RegisterParts {
   readonly records: Records;
   readonly desk: Desk;
   readonly clock: Clock;
+  /** Absent: no authority for certificates of devices is set. */
+  readonly certificates?: CertificateRule | undefined;
 }
 
 /** `POST /device/register`: the check-in over HTTP (wire.md 4). It always gets its answer, an offer with a new token. */
@@ -27,8 +30,10 @@ export function registerRoutes(scope: FastifyInstance, parts: RegisterParts): vo
     '/register',
     { schema: { tags: ['device protocol'], summary: 'Check-in (docs/wire.md 4)' } },
     async (request, reply) => {
-      const facts = factsOf(request.body);
-      const principal = await principalOf(request, facts, parts.accounts);
+      const told = factsOf(request.body);
+      const known = await principalOf(request, told, parts.accounts);
+      const principal = boundBy(known, parts.certificates, request.raw.socket);
+      const facts = await ownFacts(told, principal, parts.registry);
       const { device, stored } = await parts.registry.register(principal.owner, facts);
       const text = await answer(device, facts, parts);
       // Nothing is acknowledged that is not stored.
@@ -50,7 +55,7 @@ async function principalOf(request: FastifyRequest, facts: CheckIn, accounts: Ac
   const key = keyOf(request);
   if (key === undefined) throw new FirmwireError('authentication_error');
   if (facts.owner !== undefined && !isOwnerId(facts.owner)) throw new FirmwireError('invalid owner');
-  const principal = await accounts.verify(key);
+  const principal = await deviceSpeaker(key, accounts);
   if (!principal) throw new FirmwireError('apikey_not_found');
   if (facts.owner !== undefined && facts.owner !== principal.owner) {
     throw new FirmwireError(
@@ -58,6 +63,21 @@ async function principalOf(request: FastifyRequest, facts: CheckIn, accounts: Ac
     );
   }
   return principal;
+}
+
+/**
+ * What is told, by the only device that may speak with this key, if the key is bound to one.
+ * @throws FirmwireError `key_of_other_device`
+ */
+async function ownFacts(
+  facts: CheckIn,
+  { owner, device: only }: Principal,
+  registry: Registry,
+): Promise<CheckIn> {
+  if (only === undefined) return facts;
+  const meant = facts.udid ?? (await registry.find(owner, facts))?.udid ?? only;
+  if (meant !== only) throw new FirmwireError('key_of_other_device');
+  return { ...facts, udid: only };
 }
 
 async function answer(

@@ -3,9 +3,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Span } from '../../core/coverage.js';
 import { FirmwireError } from '../../core/errors.js';
 import type { Firmware } from '../../core/firmware.js';
+import type { LimitWatch } from '../../core/limits.js';
 import type { BlobStore, Log, Telemetry } from '../../core/ports.js';
 import type { Delivery, Downloads } from '../../core/services/downloads.js';
 import { ConnectionLost, finish, heardOut, write, writeFirst } from './connection.js';
+import { watchPace } from './pace.js';
 import { type Pieces, piecesOf } from './pieces.js';
 import { entityTag, type Selection, selectRange, wholeBody } from './range.js';
 
@@ -16,7 +18,21 @@ export interface TransmitterParts {
   readonly log: Log;
   /** A transfer that does not move for so many ms is cut. */
   readonly idleMs: number;
+  readonly limits: DownloadLimits;
 }
+
+/** How many may download, and how slowly. */
+export interface DownloadLimits {
+  readonly isFull: () => boolean;
+  /** A download that is slower on the whole is cut, bytes per second; 0: none is. */
+  readonly bytesPerSecond: number;
+  /** How often that is looked at, ms. */
+  readonly everyMs: number;
+  readonly watch: LimitWatch;
+}
+
+/** When to come again while there are too many downloads, s. */
+const RETRY_SECONDS = 30;
 
 const FREE_SPACE = ['x-esp8266-free-space', 'x-esp32-free-space'] as const;
 
@@ -35,6 +51,12 @@ export class Transmitter {
   async redeem(token: string, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const response = reply.raw;
     const cut = (): void => void response.destroy(new ConnectionLost());
+    const { isFull, watch } = this.#parts.limits;
+    if (isFull()) {
+      watch.reached('downloads');
+      reply.header('Retry-After', RETRY_SECONDS);
+      throw new FirmwireError('too_many_downloads');
+    }
     const found = await this.#parts.downloads.find(token, freeSpaceOf(request));
     const selection = select(request, reply, found.firmware);
     const delivery = await this.#parts.downloads.begin(found, cut);
@@ -78,12 +100,22 @@ export class Transmitter {
     pieces: Pieces,
   ): Promise<void> {
     const [start, end] = span;
-    const { telemetry, log } = this.#parts;
+    const { telemetry, log, limits } = this.#parts;
     let left = start;
     let whole = false;
     let failed = false;
+    let piece = first;
+    const stopWatching = watchPace(
+      limits.bytesPerSecond,
+      limits.everyMs,
+      // As if the piece that is leaving had left: how much of it has, nobody tells.
+      () => left - start + piece.length,
+      () => {
+        limits.watch.reached('pace', { udid: delivery.udid });
+        response.destroy(new ConnectionLost());
+      },
+    );
     try {
-      let piece = first;
       while (left + piece.length < end) {
         const leaving = left === start ? writeFirst(response, piece) : write(response, piece);
         // While the kernel takes all at once there is nothing to wait for.
@@ -110,6 +142,7 @@ export class Transmitter {
       if (failed) log.error(facts, 'a download failed');
       else log.debug(facts, 'a download broke off');
     } finally {
+      stopWatching();
       if (!whole) response.destroy(new ConnectionLost());
       pieces.close();
       await delivery.end([start, left], whole, failed);

@@ -4,8 +4,10 @@ import type { PastEvent } from './model/timeline.js';
 export interface KeyView {
   readonly id: string;
   readonly alias: string;
-  readonly scope: 'device' | 'owner';
+  readonly scope: 'device' | 'owner' | 'publish' | 'read';
   readonly createdAt: string;
+  readonly expiresAt: string | null;
+  readonly device: string | null;
 }
 
 export type NewKey = KeyView & { readonly secret: string };
@@ -65,8 +67,8 @@ export class Api {
   keys = async (): Promise<readonly KeyView[]> =>
     (await this.#call<{ keys: KeyView[] }>('GET', '/keys')).keys;
 
-  makeKey = async (alias: string, scope: KeyView['scope']): Promise<NewKey> =>
-    (await this.#call<{ key: NewKey }>('POST', '/keys', { alias, scope })).key;
+  makeKey = async (wish: { alias: string; scope: string; expiresAt?: string }): Promise<NewKey> =>
+    (await this.#call<{ key: NewKey }>('POST', '/keys', wish)).key;
 
   revokeKey = (id: string): Promise<unknown> => this.#call('DELETE', `/keys/${id}`);
 

@@ -8,7 +8,8 @@ import type { Kind } from './records.js';
  * numbered files of lines, firmware bytes as `firmware/<sha256>` before the records that name them, `checksums.json`.
  */
 const FORMAT = 'firmwire-backup';
-const VERSION = 2;
+/** 3: keys may end, be bound to a device, and have more scopes. */
+const VERSION = 3;
 /** Before this version there were no histories. */
 const WITH_HISTORIES = 2;
 

@@ -157,8 +157,10 @@ const SCHEMAS = {
     hash: sha256,
     owner,
     alias: text,
-    scope: oneOf<Scope>({ device: true, owner: true }),
+    scope: oneOf<Scope>({ device: true, owner: true, publish: true, read: true }),
     createdAt: number,
+    expiresAt: maybeNumber,
+    device: maybeText,
   } satisfies Members<ApiKey>),
   owner: record({ id: owner, name: text, createdAt: number } satisfies Members<Owner>),
 } satisfies Record<Kind, Type.TSchema>;

@@ -5,9 +5,9 @@ import type {
   DeviceView,
   FirmwareView,
   HistoryView,
-  KeyScope,
   KeyView,
   NewKey,
+  NewKeyWish,
   NoticeResponse,
 } from './model.js';
 import { fetchTransport, type Transport } from './transport.js';
@@ -132,8 +132,15 @@ export class Api {
   }
 
   /** Makes a key; its secret is in this answer and nowhere else. */
-  async addKey(alias: string, scope: KeyScope): Promise<NewKey> {
-    return member(await this.#call({ method: 'POST', path: '/api/v1/keys', json: { alias, scope } }), 'key');
+  async addKey(wish: NewKeyWish): Promise<NewKey> {
+    return member(await this.#call({ method: 'POST', path: '/api/v1/keys', json: wish }), 'key');
+  }
+
+  /** Makes the key that follows this one, which ends after so many seconds. */
+  async rotateKey(id: string, overlapSeconds: number): Promise<{ key: NewKey; replaced: KeyView }> {
+    const path = `/api/v1/keys/${encodeURIComponent(id)}/rotate`;
+    const body = await this.#call({ method: 'POST', path, json: { overlapSeconds } });
+    return { key: member(body, 'key'), replaced: member(body, 'replaced') };
   }
 
   /** Revokes a key and ends the sessions opened with it. */

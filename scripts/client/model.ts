@@ -1,4 +1,5 @@
 /** The owner API's nouns as they come over HTTP. Sizes are bytes. */
+import type { Scope as KeyScope } from '../../core/account.js';
 import type { HistoryEntry } from '../../core/history.js';
 import type { DeviceView } from '../../core/view.js';
 
@@ -19,6 +20,18 @@ export interface KeyView {
   readonly alias: string;
   readonly scope: KeyScope;
   readonly createdAt: string;
+  /** When it ends; null: not by itself. */
+  readonly expiresAt: string | null;
+  /** The only device it is good for. */
+  readonly device: string | null;
+}
+
+/** What a new key is to be. */
+export interface NewKeyWish {
+  readonly alias: string;
+  readonly scope: KeyScope;
+  readonly expiresAt?: string;
+  readonly device?: string;
 }
 
 /** A new API key; the secret is shown this one time. */
@@ -26,8 +39,7 @@ export interface NewKey extends KeyView {
   readonly secret: string;
 }
 
-/** `device`: check-in, tokens, MQTT as a device; `owner`: everything. */
-export type KeyScope = 'device' | 'owner';
+export type { Scope as KeyScope } from '../../core/account.js';
 
 /** What an owner may change of a device; what is left out stays. */
 export interface DeviceChange {

@@ -9,6 +9,7 @@ import { buildApp } from '../../http-fallback/app.js';
 import { Transmitter } from '../../http-fallback/device/transmitter.js';
 import { Throttle } from '../../http-fallback/throttle.js';
 import type { Settings } from '../config/schema.js';
+import type { ConnectGate } from './connect-gate.js';
 import type { Domain } from './domain.js';
 import type { Metrics } from './metrics.js';
 import type { Nodes } from './nodes.js';
@@ -16,8 +17,12 @@ import { packetLimits } from './packet-limits.js';
 import type { Running } from './running.js';
 import type { OpenStores } from './stores.js';
 import { systemClock } from './system-clock.js';
+import { certificateRule } from './tls/client-certificates.js';
 
 const SECOND = 1000;
+
+/** How often the pace of a download is looked at. */
+const PACE_MS = 15 * SECOND;
 
 /** The owner's page as Vite has built it, beside the compiled server. */
 const PAGE = fileURLToPath(new URL('../../rtm/page', import.meta.url));
@@ -35,12 +40,13 @@ export interface AppWorld {
   readonly server: Running;
   /** False where a client at this address has to use TLS. */
   readonly mayBePlain: (address: string | undefined) => boolean;
+  readonly gate: ConnectGate;
 }
 
 /** Builds the HTTP side; it listens to nothing yet. */
 export function appOf(
   settings: Settings,
-  { domain, nodes, stores, blobs, broker, sessions, metrics, log, server, mayBePlain }: AppWorld,
+  { domain, nodes, stores, blobs, broker, sessions, metrics, log, server, mayBePlain, gate }: AppWorld,
 ): Promise<FastifyInstance> {
   const {
     accounts,
@@ -71,12 +77,20 @@ export function appOf(
         telemetry: metrics,
         log,
         idleMs: settings.downloads.idleSeconds * SECOND,
+        limits: {
+          isFull: () => domain.transfers.count >= settings.limits.downloads,
+          bytesPerSecond: settings.limits.downloadBytesPerSecond,
+          everyMs: PACE_MS,
+          watch: domain.watch,
+        },
       }),
       throttle: new Throttle({
         subjectFailures: throttle.subjectFailuresPerMinute,
         addressFailures: throttle.addressFailuresPerMinute,
       }),
       requestMs,
+      json: domain.json,
+      certificates: certificateRule(settings),
       log,
     },
     api: {
@@ -97,10 +111,12 @@ export function appOf(
         nodes.peers.tell({ kind: 'cut-device', udid });
       },
       requestMs,
+      json: domain.json,
       log,
     },
     webSocket: {
-      accept: (conn) => accept(broker, conn, packetLimits(settings), log),
+      mayConnect: (address) => gate.admits(address),
+      accept: (conn) => accept(broker, conn, packetLimits(settings, domain.watch), log),
       allowedOrigins: http.allowedOrigins,
       maxPacketBytes: settings.mqtt.maxPacketBytes,
     },

@@ -1,8 +1,11 @@
+import { Headcount } from '../../core/headcount.js';
 import { HomeAssistantTopics } from '../../core/home-assistant/topics.js';
+import { JsonBound } from '../../core/json-bound.js';
 import { KeyedLock } from '../../core/keyed-lock.js';
 import { Errands } from '../../core/nodes/errands.js';
 import type { BlobStore, Clock, Log, Outbox, Presence, Stores, Telemetry } from '../../core/ports.js';
-import { Accounts } from '../../core/services/accounts.js';
+import { Rate } from '../../core/rate.js';
+import { Accounts, type KeyWatch } from '../../core/services/accounts.js';
 import { Announcer } from '../../core/services/announcer.js';
 import { Catalog } from '../../core/services/catalog.js';
 import { Consent } from '../../core/services/consent.js';
@@ -14,6 +17,7 @@ import { History } from '../../core/services/history.js';
 import { HomeAssistantFeed } from '../../core/services/home-assistant-feed.js';
 import { Housekeeping } from '../../core/services/housekeeping.js';
 import { Installs } from '../../core/services/installs.js';
+import { Issuer } from '../../core/services/issuer.js';
 import { Orders } from '../../core/services/orders.js';
 import { OwnerFeed } from '../../core/services/owner-feed.js';
 import { Publisher } from '../../core/services/publisher.js';
@@ -22,6 +26,7 @@ import { Registry } from '../../core/services/registry.js';
 import { Transfers } from '../../core/services/transfers.js';
 import { readVersion } from '../cli/version.js';
 import type { Settings } from '../config/schema.js';
+import { CountingLimitWatch } from './limit-watch.js';
 import type { Nodes } from './nodes.js';
 
 const SECOND = 1000;
@@ -38,14 +43,14 @@ export interface World {
   readonly telemetry: Telemetry;
   readonly log: Log;
   readonly nodes: Nodes;
-  readonly onKeyRevoked: (owner: string, keyId: string) => void;
+  readonly keyWatch: KeyWatch;
 }
 
 export type Domain = ReturnType<typeof buildDomain>;
 
 /** Builds the services of the domain, lowest first. */
 export function buildDomain(world: World) {
-  const { settings, stores, blobs, outbox, presence, clock, telemetry, log, onKeyRevoked } = world;
+  const { settings, stores, blobs, outbox, presence, clock, telemetry, log, keyWatch } = world;
   const { devices, tokens } = stores;
   const { peers, whereabouts, lock: shared, lease } = world.nodes;
   const policy = { maxAttempts: settings.offers.maxAttempts, retryMs: settings.offers.retrySeconds * SECOND };
@@ -65,7 +70,10 @@ export function buildDomain(world: World) {
   const feed = new OwnerFeed({ outbox, catalog, presence, transfers, history, clock, policy, homeAssistant });
   const records = new Records(devices, tokens, feed, telemetry);
   const { admission } = settings.devices;
+  const watch = new CountingLimitWatch(telemetry, log, clock);
+  const { limits } = settings;
   const registry = new Registry({
+    quota: { kept: new Headcount(limits.devicesPerOwner, (owner) => devices.count(owner), clock), watch },
     devices,
     tokens,
     records,
@@ -77,7 +85,22 @@ export function buildDomain(world: World) {
     admission,
     log,
   });
-  const desk = new Desk({ catalog, records, tokens, transfers, clock, telemetry, policy, lock });
+  const desk = new Desk({
+    catalog,
+    records,
+    tokens,
+    transfers,
+    clock,
+    policy,
+    lock,
+    issuer: new Issuer({
+      records,
+      clock,
+      telemetry,
+      rate: new Rate(limits.tokensPerHourPerDevice, HOUR, clock),
+      watch,
+    }),
+  });
   const orders = new Orders({ catalog, records, tokens, transfers, clock, lock });
   const look = (udid: string, since?: number) => announcer.reconsiderHere(udid, since);
   const errands: Errands = new Errands(peers, clock, look);
@@ -86,7 +109,7 @@ export function buildDomain(world: World) {
   const consent = new Consent({ records, feed, clock, lock, postponeMs });
   const conversation: ConversationParts = { desk, registry, transfers, clock, timing, telemetry, log };
   return {
-    accounts: new Accounts(stores.accounts, clock, shared, onKeyRevoked),
+    accounts: new Accounts(stores.accounts, clock, shared, keyWatch),
     announcer,
     catalog,
     consent,
@@ -114,5 +137,7 @@ export function buildDomain(world: World) {
     records,
     registry,
     transfers,
+    watch,
+    json: new JsonBound(limits.jsonDepth, watch),
   };
 }

@@ -8,20 +8,16 @@ import { BrokerOutbox } from '../../broker/outbox.js';
 import { FirmwireRetained } from '../../broker/retained-source.js';
 import { Sessions } from '../../broker/sessions.js';
 import { redisOptions } from '../../broker/storage/redis/url.js';
+import { Headcount } from '../../core/headcount.js';
 import type { Log } from '../../core/ports.js';
 import type { Credentials } from '../../core/services/accounts.js';
-import { Authentication } from '../../plugins/authentication.js';
-import { Availability } from '../../plugins/availability.js';
-import { HomeAssistant } from '../../plugins/home-assistant.js';
-import { inOrder } from '../../plugins/index.js';
-import { OncePerSession } from '../../plugins/once-per-session.js';
-import { OwnerReplies } from '../../plugins/owner-replies.js';
-import { TopicRights } from '../../plugins/topic-rights.js';
 import { readVersion } from '../cli/version.js';
 import type { Settings } from '../config/schema.js';
 import { appOf } from './app.js';
 import { closeBroker, createBroker } from './broker.js';
+import { ConnectGate } from './connect-gate.js';
 import { buildDomain, type Domain } from './domain.js';
+import { every } from './every.js';
 import { openFirmwareBytes } from './firmware-bytes.js';
 import { ensureFirstOwner } from './first-owner.js';
 import { expectOwner, joinOthers } from './join.js';
@@ -30,6 +26,7 @@ import { Metrics } from './metrics.js';
 import { loneNode, redisNode } from './nodes.js';
 import { packetLimits } from './packet-limits.js';
 import { plainRule } from './plain.js';
+import { pluginsOf } from './plugins.js';
 import { Running } from './running.js';
 import { endedBadly, removeRuntime, writeRuntime } from './state-files.js';
 import { openStores } from './stores.js';
@@ -37,6 +34,9 @@ import { systemClock } from './system-clock.js';
 import { openCertificate, SecurePorts } from './tls/ports.js';
 
 const SECOND = 1000;
+
+/** How often keys are looked at that may have ended: sessions end at most so much later. */
+const KEYS_MS = 500;
 
 /** How long the sessions of one of several nodes may take to end. */
 const LAST_WORDS_MS = 2000;
@@ -129,12 +129,19 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
       telemetry: metrics,
       log,
       nodes,
-      onKeyRevoked: (owner, keyId) => {
-        sessions.cutKey(owner, keyId);
-        nodes.peers.tell({ kind: 'cut-key', owner, keyId });
+      keyWatch: {
+        revoked: (owner, keyId) => {
+          sessions.cutKey(owner, keyId);
+          nodes.peers.tell({ kind: 'cut-key', owner, keyId });
+        },
+        ends: (owner, keyId, at) => {
+          sessions.keyEnds(owner, keyId, at);
+          nodes.peers.tell({ kind: 'key-ends', owner, keyId, at });
+        },
       },
     });
     built = domain;
+    undo.push(every(KEYS_MS, systemClock, () => sessions.cutEnded(systemClock.now())));
     attached = attach(broker, pluginsOf(settings, domain, sessions), {
       log,
       hookMs: settings.mqtt.hookSeconds * SECOND,
@@ -149,7 +156,20 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
           maxUploadBytes: settings.http.maxUploadBytes,
           postponeHours: settings.notices.postponeHours,
         }),
+        {
+          kept: new Headcount(
+            settings.limits.retainedPerOwner,
+            (owner) => stores.retained.count(`/${owner}/`),
+            systemClock,
+          ),
+          watch: domain.watch,
+        },
       ),
+      queue: {
+        most: settings.limits.queuedPerClient,
+        watch: domain.watch,
+        ...(mqtt && { waiting: (clientId: string) => mqtt.waiting(clientId) }),
+      },
       mayAcknowledge: () => (link?.state ?? 'open') === 'open' && (mqtt?.isReady() ?? true),
     });
     // Owners on other nodes hear of the sessions that end with this one.
@@ -186,8 +206,12 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
       }
       return may;
     };
+    const gate = new ConnectGate(settings, systemClock, domain.watch);
+    const isCrowded = (address: string | undefined) => (gate.admits(address) ? undefined : 3);
+    const packets = packetLimits(settings, domain.watch);
     const app = await appOf(settings, {
       mayBePlain: admits,
+      gate,
       domain,
       nodes,
       stores,
@@ -205,7 +229,9 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     });
     const listener = ownBroker
       ? undefined
-      : new MqttListener(broker, packetLimits(settings), log, { admits });
+      : new MqttListener(broker, packets, log, {
+          refuses: (address) => (admits(address) ? isCrowded(address) : 5),
+        });
     if (listener) undo.push(() => listener.close());
     mqttPort = await listener?.listen(settings.mqtt.port, settings.mqtt.host);
     const secure =
@@ -214,7 +240,8 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
         settings,
         certificate,
         app,
-        (tls) => (ownBroker ? undefined : new MqttListener(broker, packetLimits(settings), log, { tls })),
+        (tls) =>
+          ownBroker ? undefined : new MqttListener(broker, packets, log, { refuses: isCrowded, tls }),
         (err) => {
           metrics.refused('handshake');
           log.debug({ err }, 'TLS handshake failed');
@@ -261,17 +288,4 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     await unwind();
     throw error;
   }
-}
-
-function pluginsOf(settings: Settings, domain: Domain, sessions: Sessions) {
-  const { accounts, announcer, consent, conversation, conversations, feed, installs, registry } = domain;
-  const { homeAssistant } = feed;
-  return inOrder({
-    authentication: new Authentication(accounts, registry, settings.throttle.loginFailuresPerMinute),
-    topicRights: new TopicRights(registry, homeAssistant?.topics),
-    availability: new Availability(sessions, conversations, announcer, conversation),
-    ownerReplies: new OwnerReplies(consent, announcer),
-    homeAssistant: homeAssistant && new HomeAssistant(homeAssistant, installs, announcer),
-    oncePerSession: new OncePerSession(),
-  });
 }

@@ -1,6 +1,5 @@
 import type { Commands } from '../../broker/nodes/commands.js';
 import type { Sessions } from '../../broker/sessions.js';
-import { keyId } from '../../core/account.js';
 import { Membership } from '../../core/nodes/membership.js';
 import type { Clock, Log } from '../../core/ports.js';
 import type { Domain } from './domain.js';
@@ -26,8 +25,6 @@ export function joinOthers(
 ): void {
   const { accounts, catalog, conversations, errands, housekeeping, registry, transfers } = domain;
   const { peers, whereabouts, lease } = nodes;
-  const keysOf = async (owner: string) =>
-    new Set((await accounts.listKeys(owner)).map(({ hash }) => keyId(hash)));
   const membership = new Membership({
     peers,
     whereabouts,
@@ -40,7 +37,7 @@ export function joinOthers(
     housekeeping,
     lease,
     clock,
-    keysOf,
+    keysOf: (owner) => accounts.ends(owner),
     canTell,
     retell,
     log,

@@ -1,5 +1,6 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { LIMITS, type Limit } from '../../core/limits.js';
 import type { DownloadOutcome, Telemetry, TokenOutcome, Via } from '../../core/ports.js';
 import type { Consent } from '../../core/update.js';
 import type { HttpMeter } from '../../http-fallback/app.js';
@@ -49,6 +50,7 @@ export class Metrics implements Telemetry, HttpMeter {
   readonly #downloads: Record<DownloadOutcome, number>;
   readonly #bytes: { sent: number };
   readonly #refused: Record<'handshake' | 'plain', number>;
+  readonly #limited: Record<Limit, number>;
   readonly #downloadSeconds: Histogram;
   readonly #pushSeconds: Histogram;
   readonly #answers: Answers;
@@ -101,6 +103,13 @@ export class Metrics implements Telemetry, HttpMeter {
       'Connections that ended before anything was said: a failed TLS handshake, or no TLS where it is required.',
       'why',
       { handshake: 0, plain: 0 },
+    );
+    this.#limited = tally(
+      register,
+      'limits_reached_total',
+      'How often somebody reached a limit (docs/limits.md).',
+      'limit',
+      Object.fromEntries(LIMITS.map((limit) => [limit, 0])) as Record<Limit, number>,
     );
     const timed = (name: string, help: string, buckets: number[]) =>
       new Histogram({ name: `firmwire_${name}`, help, buckets, registers: [register] });
@@ -158,6 +167,10 @@ export class Metrics implements Telemetry, HttpMeter {
   downloaded(outcome: DownloadOutcome, ms: number): void {
     this.#downloads[outcome]++;
     this.#downloadSeconds.observe(ms / SECOND);
+  }
+
+  limited(limit: Limit): void {
+    this.#limited[limit]++;
   }
 
   /** A connection ended before anything was said. */

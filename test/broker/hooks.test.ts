@@ -9,13 +9,14 @@ const SESSION: Session = {
   identity: anOwner(),
   persistent: false,
   open: true,
+  filters: [],
   grantedQos: () => undefined,
   bind: () => {},
   send: async () => {},
   close: () => {},
 };
 const MESSAGE: Message = { topic: '/a', payload: Buffer.alloc(0), qos: 0, retain: false, pushed: false };
-const CREDENTIALS = { clientId: 'c', username: 'u', password: 'p', willTopic: undefined };
+const CREDENTIALS = { clientId: 'c', username: 'u', password: 'p', willTopic: undefined, connection: {} };
 
 const fail = (): never => {
   throw new Error('broken plugin');

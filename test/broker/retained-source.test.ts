@@ -3,10 +3,12 @@ import type { Identity, Session } from '../../broker/plugin.js';
 import type { RetainedMessage } from '../../broker/retained.js';
 import { FirmwireRetained } from '../../broker/retained-source.js';
 import type { Device } from '../../core/device.js';
+import { Headcount } from '../../core/headcount.js';
 import { asked } from '../../core/update.js';
 import type { ServerView } from '../../core/view.js';
 import { anOwner } from '../support/broker-bench.js';
 import { aFirmware, NOW, OTHER_OWNER, OTHER_UDID, OWNER, UDID } from '../support/builders.js';
+import { CountedLimits } from '../support/counted-limits.js';
 import { anImage, World } from '../support/domain.js';
 import { discoveryFaults, stateFaults } from '../support/home-assistant.js';
 
@@ -15,6 +17,35 @@ const STATE = `/${OWNER}/rtm/devices/${UDID}`;
 const NOTICE = `/${OWNER}/rtm/notices/${UDID}`;
 const question = (): Partial<Device> => ({ update: asked(undefined, aFirmware(), '1.0.0', NOW) });
 const device = (udid: string | undefined) => anOwner({ scope: 'device', udid });
+
+describe('the retained messages of an owner', () => {
+  it('are bounded: what is new is not kept, what there was may change, and others are not concerned', async () => {
+    const world = await World.open();
+    const { retained: store, devices } = world.stores;
+    const watch = new CountedLimits();
+    const kept = new Headcount(2, (owner) => store.count(`/${owner}/`), world.clock);
+    const source = new FirmwireRetained(store, devices, world.domain.feed, undefined, undefined, {
+      kept,
+      watch,
+    });
+    const put = (topic: string, text: string) => source.store({ topic, payload: Buffer.from(text), qos: 1 });
+    const topics = () =>
+      Array.from(store.withPrefix('/'), ({ topic, payload }) => `${topic.slice(-2)} ${payload}`);
+    const of = (name: string, owner = OWNER) => `/${owner}/shared/${name}`;
+    await put(of('a'), '1');
+    await put(of('b'), '1');
+    await put(of('c'), '1');
+    await put(of('a'), '2');
+    await put(of('d', OTHER_OWNER), '1');
+    expect(topics().toSorted()).to.deep.equal(['/a 2', '/b 1', '/d 1']);
+    expect(watch.counts).to.deep.equal({ retained: 1 });
+    await put(of('b'), '');
+    world.clock.advance(1000);
+    await put(of('c'), '2');
+    expect(topics().toSorted()).to.deep.equal(['/a 2', '/c 2', '/d 1']);
+    await world.close();
+  });
+});
 
 describe('the retained messages of Firmwire', () => {
   let world: World;

@@ -172,10 +172,21 @@ describe('sessions of several nodes', () => {
     const asked: string[] = [];
     await a.cutUnknown(async (owner) => {
       asked.push(owner);
-      return new Set(owner === OWNER ? ['kept'] : []);
+      return new Map(owner === OWNER ? [['kept', undefined]] : []);
     });
     expect([gone, kept, theirs, other].map(({ isCut }) => isCut)).to.deep.equal([true, false, true, true]);
     expect(asked.toSorted()).to.deep.equal([OWNER, OTHER_OWNER].toSorted());
+  });
+
+  it('keys that were given an end meanwhile end then', async () => {
+    const [a] = both();
+    const session = aSession({ keyId: 'kept' });
+    a.enter(session);
+    await a.cutUnknown(async () => new Map([['kept', 700]]));
+    a.cutEnded(699);
+    expect(session.isCut).to.equal(false);
+    a.cutEnded(700);
+    expect(session.isCut).to.equal(true);
   });
 
   it('while keys cannot be read nobody is cut', async () => {

@@ -39,6 +39,27 @@ describe('sessions', () => {
     expect(sessions.isOnline(UDID)).to.equal(false);
   });
 
+  it('cuts the sessions of a key when it ends, not before, and again for who comes late', () => {
+    const [ending, lasting] = [aSession({ keyId: 'k', expiresAt: 1000 }), aSession({ keyId: 'l' })];
+    for (const session of [ending, lasting]) sessions.enter(session);
+    sessions.cutEnded(999);
+    expect(ending.isCut).to.equal(false);
+    sessions.cutEnded(1000);
+    expect([ending.isCut, lasting.isCut]).to.deep.equal([true, false]);
+    const late = aSession({ keyId: 'k', expiresAt: 1000 });
+    sessions.enter(late);
+    expect(late.isCut).to.equal(true);
+  });
+
+  it('a key that is given an end later ends with the earliest it was told', () => {
+    const session = aSession({ keyId: 'k' });
+    sessions.enter(session);
+    sessions.keyEnds(OWNER, 'k', 500);
+    sessions.keyEnds(OWNER, 'k', 900);
+    sessions.cutEnded(500);
+    expect(session.isCut).to.equal(true);
+  });
+
   it('counts devices, and owners by their own sessions', () => {
     const [device, other] = [aDeviceSession(), aDeviceSession(OTHER_UDID)];
     const owners = [aSession(), aSession(), aSession({ owner: OTHER_OWNER })];

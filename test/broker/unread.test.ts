@@ -30,7 +30,7 @@ describe('a session that reads nothing', () => {
       },
     });
     bench = await Bench.open({ plugins: [plugin] });
-    listener = new MqttListener(bench.broker, { first: 1024, later: 65_536 }, bench.log);
+    listener = new MqttListener(bench.broker, { first: 1024, later: 65_536, watch: bench.watch }, bench.log);
     socket = connect(await listener.listen(0, '127.0.0.1'), '127.0.0.1');
     socket.on('error', () => {});
     socket.write(generate(connectPacket({ clientId: 'deaf' })));

@@ -98,7 +98,7 @@ export const EVERYTHING: readonly StoreEntry[] = [
   },
   { kind: 'firmware', value: aFirmware({ id: 'theirs', owner: OTHER_OWNER, sha256: 'cc'.repeat(32) }) },
   { kind: 'key', value: aKey(1) },
-  { kind: 'key', value: aKey(2) },
+  { kind: 'key', value: { ...aKey(2), expiresAt: NOW + 1, device: UDID } },
   { kind: 'key', value: aKey(5, OTHER_OWNER) },
   { kind: 'owner', value: anOwner() },
   { kind: 'owner', value: anOwner(OTHER_OWNER) },

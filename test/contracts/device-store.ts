@@ -84,6 +84,20 @@ export function describeDeviceStore(name: string, open: Open<DeviceStore>): void
       expect(await opened.store.list(OWNER, 10)).to.deep.equal({ items: [], next: undefined });
     });
 
+    it("counts an owner's devices", async () => {
+      const count = (owner: string) => opened.other.count(owner);
+      expect(await count(OWNER)).to.equal(0);
+      for (const [owner, udid] of [
+        [OWNER, UDID],
+        [OWNER, OTHER_UDID],
+        [OTHER_OWNER, '00000000-0000-4000-8000-000000000003'],
+      ] as const)
+        await opened.store.create(aDevice({ owner, udid }));
+      expect([await count(OWNER), await count(OTHER_OWNER)]).to.deep.equal([2, 1]);
+      await opened.store.remove(OWNER, UDID);
+      expect(await count(OWNER)).to.equal(1);
+    });
+
     it('finds a device by its MAC within its owner', async () => {
       await opened.store.create(aDevice());
       await opened.store.create(aDevice({ owner: OTHER_OWNER, udid: OTHER_UDID }));

@@ -61,6 +61,16 @@ export function describeRetainedStore(name: string, open: Open<RetainedStore>): 
       }
     });
 
+    it('counts what begins with a text', async () => {
+      await put(['/a/b', '/a', '/a/b/c', '/ab', '/b', '/a/ü', '/a/b']);
+      const counts = await Promise.all(
+        ['/a/', '/a', '/', '/c', '/a/b/'].map((text) => opened.other.count(text)),
+      );
+      expect(counts).to.deep.equal([3, 5, 6, 0, 1]);
+      await opened.store.remove('/a/b');
+      expect(await opened.other.count('/a/')).to.equal(2);
+    });
+
     it('lists what begins with a text, in the order of the topics', async () => {
       await put(['/a/b', '/a', '/a/b/c', '/ab', '/b', 'a', '/a/ü', '/a/~', '/']);
       expect(await topics('/a/')).to.deep.equal(['/a/b', '/a/b/c', '/a/~', '/a/ü']);

@@ -255,6 +255,7 @@ describe('files to run Firmwire with', () => {
         'plugins/availability.ts',
         'scripts/serve.ts',
         'scripts/server/firmwire.ts',
+        'scripts/server/limit-watch.ts',
         'scripts/server/running.ts',
       ];
       const source = (await Promise.all(files.map(read))).join('\n');

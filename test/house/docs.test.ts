@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import Fastify from 'fastify';
 import { ERROR_TEXTS } from '../../core/errors.js';
 import { HomeAssistantTopics } from '../../core/home-assistant/topics.js';
+import { LIMITS } from '../../core/limits.js';
 import { type ApiParts, apiRoutes } from '../../http-fallback/api/index.js';
 import { apiDocs } from '../../http-fallback/docs.js';
 import { HTTP_STATUS } from '../../http-fallback/status.js';
@@ -23,6 +24,13 @@ describe('the docs', () => {
     const actual = new Map(Object.entries(HTTP_STATUS));
     expect([...listed.keys()].sort()).to.deep.equal([...actual.keys()].sort());
     for (const [code, status] of actual) expect([code, listed.get(code)]).to.deep.equal([code, status]);
+  });
+
+  it('docs/limits.md names every limit, and no other', async () => {
+    const named = [...(await read('docs/limits.md')).matchAll(/^\| `([a-z]+)` +\|/gm)].map(
+      ([, name]) => name,
+    );
+    expect(named.toSorted()).to.deep.equal([...LIMITS].toSorted());
   });
 
   it('every error code has a sentence for a person', () => {
@@ -80,6 +88,8 @@ describe('the docs', () => {
       'docs/wire.md',
       'docs/home-assistant.md',
       'docs/tls.md',
+      'docs/keys.md',
+      'docs/limits.md',
     ];
     for (const file of files) {
       const text = await read(file);

@@ -41,6 +41,34 @@ describe('GET /device/firmware and its one-time token (wire.md 6)', () => {
 
   afterEach(() => http.close());
 
+  it('while as many are under way as may be, one more is told when to come again, and then served', async () => {
+    await start({ settings: { limits: { downloads: 1 } } });
+    const token = await offeredToken(http, anImage(LARGE));
+    const slow = await open(token);
+    await slow.received(1000);
+    const refused = await get(token);
+    expect(`${refused.status} ${refused.body}`).to.equal(
+      '503 {"success":false,"response":"too_many_downloads"}',
+    );
+    expect(refused.header('retry-after')).to.deep.equal(['30']);
+    expect(http.telemetry.counts['limit downloads']).to.equal(1);
+    slow.socket.destroy();
+    await http.domain.transfers.idle();
+    expect(await status(token)).to.equal(200);
+  });
+
+  it('one that is slower than may be is cut, and its token stays good', async () => {
+    await start({ paceMs: 50, settings: { limits: { downloadBytesPerSecond: 1_000_000_000 } } });
+    const token = await offeredToken(http, anImage(LARGE));
+    const slow = await open(token);
+    await slow.received(1000);
+    slow.socket.pause();
+    await http.domain.transfers.idle();
+    expect(http.telemetry.counts['limit pace']).to.equal(1);
+    expect(await updateState()).to.equal('downloading');
+    slow.socket.destroy();
+  });
+
   describe('with a small image', () => {
     const image = anImage(4000);
     let token: string;

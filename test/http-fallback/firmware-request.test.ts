@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { tokenHash } from '../../core/token.js';
-import { UDID } from '../support/builders.js';
+import { OTHER_UDID, UDID } from '../support/builders.js';
 import {
   anImage,
   asOwner,
@@ -39,6 +39,17 @@ describe('POST /device/firmware', () => {
       await http.listen(),
       rawPost('/device/firmware', JSON.stringify(payload), { Authentication: http.credentials.deviceKey }),
     );
+
+  it('with a key bound to another device gives no token', async () => {
+    await checkIn(http);
+    await publish(http, anImage());
+    const wish = { alias: 'one', scope: 'device', device: OTHER_UDID } as const;
+    const { secret } = await http.domain.accounts.addKey(http.credentials.owner, wish);
+    const headers = { authentication: secret };
+    expect(await ask({ mac: MAC, use: 'ott' }, '/device/firmware', headers)).to.equal(
+      failed(403, 'key_of_other_device'),
+    );
+  });
 
   for (const url of ['/device/firmware', '/device/', '/device']) {
     it(`${url} names every failure`, async () => {

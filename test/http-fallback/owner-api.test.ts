@@ -41,6 +41,7 @@ describe("the owner's API", () => {
     ['POST', `/notices/${UDID}/reply`, { response: true }],
     ['GET', '/keys'],
     ['POST', '/keys', { alias: 'x', scope: 'device' }],
+    ['POST', '/keys/x/rotate', {}],
     ['DELETE', '/keys/x'],
   ];
 
@@ -294,6 +295,21 @@ describe("the owner's API", () => {
     });
   });
 
+  it('JSON that is nested too deeply is refused before it is parsed', async () => {
+    const deep = (levels: number) => `{"response":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+    const send = (payload: string) =>
+      http.app.inject({
+        method: 'POST',
+        url: `/api/v1/notices/${UDID}/reply`,
+        headers: { authorization: `Bearer ${http.credentials.ownerKey}`, 'content-type': 'application/json' },
+        payload,
+      });
+    expect((await send(deep(19))).json().error.code).to.equal('field_invalid');
+    const refused = await send(deep(20));
+    expect(`${refused.statusCode} ${refused.json().error.code}`).to.equal('400 body_invalid');
+    expect(http.telemetry.counts['limit depth']).to.equal(1);
+  });
+
   describe('keys', () => {
     it('are made, listed without their secret, and revoked', async () => {
       const made = (await asOwner(http, 'POST', '/keys', { alias: 'spare', scope: 'device' })).json().key;
@@ -310,6 +326,51 @@ describe("the owner's API", () => {
       expect(await outcome('DELETE', `/keys/${made.id}`)).to.equal('404 key_not_found');
     });
 
+    it('may end, be bound to one device, and be rotated', async () => {
+      const expiresAt = new Date(http.clock.time + 60_000).toISOString();
+      const wish = { alias: 'one', scope: 'device', expiresAt, device: UDID };
+      const { key } = (await asOwner(http, 'POST', '/keys', wish)).json();
+      expect(key).to.deep.include(wish);
+      const rotated = await asOwner(http, 'POST', `/keys/${key.id}/rotate`, { overlapSeconds: 10 });
+      expect(rotated.statusCode).to.equal(201);
+      const { key: next, replaced } = rotated.json();
+      expect(next).to.deep.include({ alias: 'one', scope: 'device', device: UDID });
+      expect(next.secret)
+        .to.match(/^[0-9a-f]{64}$/)
+        .and.not.equal(key.secret);
+      expect(replaced.expiresAt).to.equal(new Date(http.clock.time + 10_000).toISOString());
+      expect(replaced).not.to.have.property('secret');
+    });
+
+    it('are rotated within a day where nothing else is said', async () => {
+      const { key } = (await asOwner(http, 'POST', '/keys', { alias: 'x', scope: 'publish' })).json();
+      const answer = await http.app.inject({
+        method: 'POST',
+        url: `/api/v1/keys/${key.id}/rotate`,
+        headers: { authorization: `Bearer ${http.credentials.ownerKey}` },
+      });
+      expect(answer.json().replaced.expiresAt).to.equal(new Date(http.clock.time + 86_400_000).toISOString());
+      expect(answer.json().key.expiresAt).to.equal(null);
+    });
+
+    const may: Readonly<Record<string, RegExp>> = {
+      read: /^GET /,
+      publish: /^(GET|POST) \/firmware/,
+    };
+    for (const [scope, allowed] of Object.entries(may))
+      it(`of the scope "${scope}" open ${allowed} and nothing else`, async () => {
+        const { key } = (await asOwner(http, 'POST', '/keys', { alias: 'x', scope })).json();
+        for (const [method, path, body] of routes) {
+          const answer = await http.app.inject({
+            method,
+            url: `/api/v1${path}`,
+            headers: { authorization: `Bearer ${key.secret}` },
+            ...(body ? { payload: body } : {}),
+          });
+          expect(answer.statusCode === 403, `${method} ${path}`).to.equal(!allowed.test(`${method} ${path}`));
+        }
+      });
+
     it('keep the last that could come back', async () => {
       const { keys } = (await asOwner(http, 'GET', '/keys')).json();
       const { id } = keys.find(({ scope }: { scope: string }) => scope === 'owner');
@@ -323,6 +384,10 @@ describe("the owner's API", () => {
       { alias: '', scope: 'device' },
       { alias: 'x'.repeat(101), scope: 'device' },
       { alias: 'x', scope: 'device', hash: 'y' },
+      { alias: 'x', scope: 'device', expiresAt: 'soon' },
+      { alias: 'x', scope: 'device', expiresAt: '2001-01-01T00:00:00Z' },
+      { alias: 'x', scope: 'device', device: 'kitchen' },
+      { alias: 'x', scope: 'owner', device: UDID },
     ])
       it(`are not made of ${JSON.stringify(body).slice(0, 40)}`, async () =>
         expect(await outcome('POST', '/keys', body)).to.equal('400 field_invalid'));

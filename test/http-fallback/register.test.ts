@@ -59,6 +59,46 @@ describe('POST /device/register', () => {
     expect(asOwnerKey.statusCode).to.equal(200);
   });
 
+  it('a key bound to a device lets that device in, new or known, and no other', async () => {
+    const { owner } = http.credentials;
+    const wish = { alias: 'one', scope: 'device', device: UDID } as const;
+    const { secret: authentication } = await http.domain.accounts.addKey(owner, wish);
+    await post(http, '/device/register', checkInBody(http, { udid: OTHER_UDID, mac: '5CCF7F000001' }));
+    const bound = { authentication };
+    const firstTime = checkInBody(http, { udid: undefined });
+    const answer = await post(http, '/device/register', firstTime, bound);
+    expect(answer.json().registration.udid).to.equal(UDID);
+    const others = { udid: OTHER_UDID, mac: '5CCF7F000001' };
+    for (const change of [others, { ...others, mac: undefined }, { ...others, udid: undefined }])
+      expect(await failure(checkInBody(http, change), bound)).to.equal('403 key_of_other_device');
+    const again = await post(http, '/device/register', checkInBody(http, { udid: UDID }), bound);
+    expect(again.statusCode).to.equal(200);
+  });
+
+  it('keys for publishing and for reading are no devices', async () => {
+    for (const scope of ['publish', 'read'] as const) {
+      const wish = { alias: 'x', scope };
+      const { secret } = await http.domain.accounts.addKey(http.credentials.owner, wish);
+      expect(await failure(checkInBody(http), { authentication: secret })).to.equal('403 apikey_not_found');
+    }
+  });
+
+  it('a body that is nested too deeply is not parsed', async () => {
+    const deep = { ...checkInBody(http) } as Record<string, unknown>;
+    const body = JSON.stringify(deep).replace(/}$/, `,"x":${'['.repeat(20)}${']'.repeat(20)}}`);
+    expect(await failure(body)).to.equal('400 body_invalid');
+    expect(http.telemetry.counts['limit depth']).to.equal(1);
+  });
+
+  it('an owner with as many devices as may be gets no more, and those there are go on', async () => {
+    await http.close();
+    http = await startHttpApp({ settings: { limits: { devicesPerOwner: 1 } } });
+    await post(http, '/device/register', checkInBody(http));
+    const other = checkInBody(http, { udid: OTHER_UDID, mac: '5CCF7F000001' });
+    expect(await failure(other)).to.equal('403 too_many_devices');
+    expect((await post(http, '/device/register', checkInBody(http))).statusCode).to.equal(200);
+  });
+
   it('never echoes the owner that was sent', async () => {
     const answer = await post(http, '/device/register', checkInBody(http, { owner: 'evil-owner' }));
     expect(answer.body).to.equal('{"success":false,"response":"invalid owner"}');

@@ -45,6 +45,11 @@ describe('MQTT over WebSocket at /mqtt', () => {
   for (const [what, protocols, origin, status] of cases)
     it(`${what}: ${status}`, async () => expect(await outcome(dial(protocols, origin))).to.equal(status));
 
+  it('too many new connections: 503', async () => {
+    http.mayConnect = false;
+    expect(await outcome(dial(['mqtt']))).to.equal(503);
+  });
+
   it('takes pages of its own', async () =>
     expect(await outcome(dial(['mqtt'], `http://127.0.0.1:${port}`))).to.equal(101));
 

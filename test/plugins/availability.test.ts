@@ -27,7 +27,7 @@ describe('availability', () => {
     sessions = loneSessions();
     world = await World.open({ presence: sessions });
     const { conversations, announcer, conversation } = world.domain;
-    plugin = new Availability(sessions, conversations, announcer, conversation);
+    plugin = new Availability(sessions, conversations, announcer, conversation, world.domain.json);
   });
   afterEach(() => world.close());
 
@@ -43,6 +43,7 @@ describe('availability', () => {
       open: true,
       said: [],
       qos: [],
+      filters: [],
       grantedQos: (topic) => grants[topic],
       bind: () => {},
       send: async (topic, payload, qos) => {

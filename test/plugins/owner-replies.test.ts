@@ -23,7 +23,7 @@ describe('owner replies', () => {
       looked.push(udid);
       return reconsider(udid);
     };
-    plugin = new OwnerReplies(consent, announcer);
+    plugin = new OwnerReplies(consent, announcer, world.domain.json);
   });
   afterEach(() => world.close());
 

@@ -10,6 +10,7 @@ import { aSession } from '../support/a-session.js';
 import { anOwner } from '../support/broker-bench.js';
 import { OTHER_UDID, OWNER, UDID } from '../support/builders.js';
 import { World } from '../support/domain.js';
+import { loginLimits } from '../support/login-limits.js';
 
 const FAILURES = 3;
 
@@ -48,10 +49,10 @@ describe('plugins while the store is away', () => {
     beforeEach(async () => {
       const { accounts, registry } = world.domain;
       mine = await accounts.createOwner('mine');
-      plugin = new Authentication(accounts, registry, FAILURES);
+      plugin = new Authentication(accounts, registry, loginLimits(world.clock, FAILURES));
     });
     const login = (username: string, password: string) =>
-      plugin.authenticate({ clientId: 'c', username, password, willTopic: undefined });
+      plugin.authenticate({ clientId: 'c', username, password, willTopic: undefined, connection: {} });
 
     for (const reason of [away, emptied])
       it(`refuses with 3 while it is ${reason.code}, everybody alike, and lets them in when it is back`, async () => {
@@ -128,7 +129,7 @@ describe('plugins while the store is away', () => {
     beforeEach(async () => {
       await world.device();
       await world.publish();
-      plugin = new OwnerReplies(world.domain.consent, world.domain.announcer);
+      plugin = new OwnerReplies(world.domain.consent, world.domain.announcer, world.domain.json);
     });
     const session = { identity: anOwner() } as Session;
     const reply = (nid = UDID) => ({

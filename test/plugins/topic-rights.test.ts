@@ -77,6 +77,7 @@ const aSession = (identity: Identity): Session => {
     identity,
     persistent: false,
     open: true,
+    filters: [],
     grantedQos: () => undefined,
     bind: (udid: string) => {
       if (session.identity.udid === undefined) session.identity = { ...session.identity, udid };

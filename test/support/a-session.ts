@@ -23,6 +23,7 @@ export function aSession(
     open: true,
     isCut: false,
     onClose: () => {},
+    filters: [],
     grantedQos: () => undefined,
     bind: () => {},
     send: async () => {},

@@ -3,11 +3,13 @@ import { Aedes } from 'aedes';
 import { expect } from 'chai';
 import { type Attached, attach } from '../../broker/attach.js';
 import { accept } from '../../broker/listener.js';
+import type { PacketLimits } from '../../broker/packet-limit.js';
 import type { Identity, Plugin } from '../../broker/plugin.js';
 import type { RetainedMessage, RetainedSource, Subscriber } from '../../broker/retained.js';
 import { filterMatches } from '../../core/topics.js';
 import { OWNER } from './builders.js';
 import { CollectingLog } from './collecting-log.js';
+import { CountedLimits } from './counted-limits.js';
 import { type Connecting, WireClient } from './wire-client.js';
 
 /** How long a plugin may take on the bench, ms: hanging ones cost a test so much real time. */
@@ -53,26 +55,31 @@ export interface BenchOptions {
   /** A broker built by the test. */
   readonly broker?: Aedes;
   readonly mayAcknowledge?: () => boolean;
+  /** How many messages may wait for a client that is away. */
+  readonly queued?: number;
 }
 
 /** A real broker under the law of some plugins, reached over pairs of streams. */
 export class Bench {
   readonly retained: RetainedSource;
   readonly attached: Attached;
-  readonly #limits: { first: number; later: number };
+  readonly watch = new CountedLimits();
+  readonly #limits: PacketLimits;
   #clients = 0;
 
   private constructor(
     readonly broker: Aedes,
     readonly log: CollectingLog,
-    { plugins = [permissive()], retained = new MemoryRetained(), limits, mayAcknowledge }: BenchOptions,
+    options: BenchOptions,
   ) {
+    const { plugins = [permissive()], retained = new MemoryRetained(), limits, mayAcknowledge } = options;
     this.retained = retained;
-    this.#limits = limits ?? { first: 1024, later: 65_536 };
+    this.#limits = { first: 1024, later: 65_536, ...limits, watch: this.watch };
     broker.on('clientError', (client, err) => log.debug({ err, clientId: client.id }, 'a session failed'));
     broker.on('connectionError', (_client, err) => log.debug({ err }, 'a connection failed'));
     const acknowledging = mayAcknowledge && { mayAcknowledge };
-    this.attached = attach(broker, plugins, { log, hookMs: HOOK_MS, retained, ...acknowledging });
+    const queue = { most: options.queued ?? 10_000, watch: this.watch };
+    this.attached = attach(broker, plugins, { log, hookMs: HOOK_MS, retained, queue, ...acknowledging });
   }
 
   static async open(options: BenchOptions = {}): Promise<Bench> {

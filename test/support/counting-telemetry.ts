@@ -32,6 +32,10 @@ export class CountingTelemetry implements Telemetry {
     this.pushes.push(ms);
   }
 
+  limited(limit: string): void {
+    this.#count(`limit ${limit}`);
+  }
+
   #count(what: string): void {
     this.counts[what] = (this.counts[what] ?? 0) + 1;
   }

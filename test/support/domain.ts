@@ -7,6 +7,7 @@ import { type EmbeddedStores, openEmbedded } from '../../broker/storage/embedded
 import type { Device } from '../../core/device.js';
 import { FirmwireError } from '../../core/errors.js';
 import type { BlobStore, Presence } from '../../core/ports.js';
+import type { KeyWatch } from '../../core/services/accounts.js';
 import { Conversation } from '../../core/services/conversation.js';
 import type { Delivery } from '../../core/services/downloads.js';
 import type { Published, PublishFields } from '../../core/services/publisher.js';
@@ -43,7 +44,7 @@ export interface Joined {
   readonly dir: string;
   readonly clock: FakeClock;
   readonly nodes: Nodes;
-  readonly revoked: (owner: string, keyId: string) => void;
+  readonly keyWatch: KeyWatch;
 }
 
 /** The bytes of an ESP8266 image of this size, different for every mark. */
@@ -57,6 +58,7 @@ export class World {
   /** Everything owners were told, oldest first. */
   readonly told: Told[] = [];
   readonly revoked: string[] = [];
+  readonly ending: { keyId: string; at: number }[] = [];
   readonly domain: Domain;
 
   private constructor(
@@ -85,9 +87,15 @@ export class World {
       telemetry: this.telemetry,
       log: this.log,
       nodes: joined?.nodes ?? loneNode(this.clock, this.log),
-      onKeyRevoked: (owner, keyId) => {
-        this.revoked.push(keyId);
-        joined?.revoked(owner, keyId);
+      keyWatch: {
+        revoked: (owner, keyId) => {
+          this.revoked.push(keyId);
+          joined?.keyWatch.revoked(owner, keyId);
+        },
+        ends: (owner, keyId, at) => {
+          this.ending.push({ keyId, at });
+          joined?.keyWatch.ends(owner, keyId, at);
+        },
       },
     });
   }

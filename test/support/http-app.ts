@@ -28,6 +28,8 @@ export interface HttpAppOptions {
   /** Milliseconds; settings count in seconds, which is too long for a test. */
   readonly requestMs?: number;
   readonly idleMs?: number;
+  /** How often the pace of a download is looked at. */
+  readonly paceMs?: number;
   readonly wrapTokens?: (tokens: TokenStore) => TokenStore;
   readonly wrapBlobs?: (blobs: BlobStore) => BlobStore;
   /** Where the owner's page lies; without it there is none. */
@@ -43,6 +45,8 @@ export interface HttpApp {
   /** What `Clock.now` says; to be moved at will. */
   readonly clock: Clock & { time: number };
   state: 'starting' | 'open' | 'draining';
+  /** False: there are too many new connections. */
+  mayConnect: boolean;
   /** What `/ready` says; undefined: what follows from `state`. */
   readiness: 'ready' | NotReady | undefined;
   readonly telemetry: CountingTelemetry;
@@ -107,7 +111,7 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
     telemetry,
     log,
     nodes: loneNode(clock, log),
-    onKeyRevoked: (_owner, keyId) => cut.push(keyId),
+    keyWatch: { revoked: (_owner, keyId) => cut.push(keyId), ends: () => {} },
   });
   const { downloads } = domain;
   const idleMs = options.idleMs ?? settings.downloads.idleSeconds * SECOND;
@@ -118,7 +122,19 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
       requestMs,
       clock,
       log,
-      transmitter: new Transmitter({ downloads, blobs, telemetry, log, idleMs }),
+      transmitter: new Transmitter({
+        downloads,
+        blobs,
+        telemetry,
+        log,
+        idleMs,
+        limits: {
+          isFull: () => domain.transfers.count >= settings.limits.downloads,
+          bytesPerSecond: settings.limits.downloadBytesPerSecond,
+          everyMs: options.paceMs ?? 15 * SECOND,
+          watch: domain.watch,
+        },
+      }),
       throttle: new Throttle({
         subjectFailures: settings.throttle.subjectFailuresPerMinute,
         addressFailures: settings.throttle.addressFailuresPerMinute,
@@ -134,6 +150,7 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
     },
     webSocket: {
       accept: (stream) => streams.push(stream),
+      mayConnect: () => running.mayConnect,
       allowedOrigins: settings.http.allowedOrigins,
       maxPacketBytes: settings.mqtt.maxPacketBytes,
     },
@@ -161,6 +178,7 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
     credentials: await domain.accounts.createOwner('owner'),
     clock,
     state: 'open',
+    mayConnect: true,
     readiness: undefined,
     telemetry,
     answered: [],

@@ -20,6 +20,8 @@ export interface PeerOptions {
   readonly headers?: Record<string, string>;
   /** The authority to trust, PEM, with mqtts and wss. */
   readonly ca?: string | undefined;
+  /** The client's own certificate and key, PEM. */
+  readonly pair?: { readonly cert: string; readonly key: string };
 }
 
 /** SUBACK's code for a refused filter. */
@@ -52,6 +54,7 @@ export class MqttPeer {
       resubscribe: false,
       connectTimeout: 5000,
       ...(options.ca !== undefined && { ca: options.ca }),
+      ...options.pair,
       ...(headers && { wsOptions: { headers } }),
       ...(will && {
         will: {

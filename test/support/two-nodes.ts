@@ -9,6 +9,7 @@ import { KeyedLock } from '../../core/keyed-lock.js';
 import { Peers } from '../../core/nodes/peers.js';
 import { Whereabouts } from '../../core/nodes/whereabouts.js';
 import type { Lease } from '../../core/ports.js';
+import type { KeyWatch } from '../../core/services/accounts.js';
 import type { Conversation } from '../../core/services/conversation.js';
 import { joinOthers } from '../../scripts/server/join.js';
 import { aSession, type FakeSession } from './a-session.js';
@@ -76,12 +77,18 @@ export class Node {
     const lease = { held: false, isHeld: () => lease.held };
     const nodes = { id: name, peers, whereabouts, lock, lease, close: async () => peers.close() };
     let node: Node | undefined;
-    const revoked = (owner: string, keyId: string): void => {
-      sessions.cutKey(owner, keyId);
-      peers.tell({ kind: 'cut-key', owner, keyId });
+    const keyWatch: KeyWatch = {
+      revoked: (owner, keyId) => {
+        sessions.cutKey(owner, keyId);
+        peers.tell({ kind: 'cut-key', owner, keyId });
+      },
+      ends: (owner, keyId, at) => {
+        sessions.keyEnds(owner, keyId, at);
+        peers.tell({ kind: 'key-ends', owner, keyId, at });
+      },
     };
     const world = await World.open({
-      joined: { dir, clock, nodes, revoked },
+      joined: { dir, clock, nodes, keyWatch },
       presence: sessions,
       wrap: (stores) => failing(stores, () => node),
     });

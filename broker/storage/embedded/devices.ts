@@ -57,6 +57,10 @@ export function deviceStore(
       return page(owner, limit, after);
     },
 
+    async count(owner) {
+      return indexes.owner.countUnder([owner]);
+    },
+
     async *all(owner) {
       for (let after: string | undefined, more = true; more; more = after !== undefined) {
         const { items, next } = page(owner, PAGE, after);

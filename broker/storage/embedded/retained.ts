@@ -86,6 +86,11 @@ export function retainedStore(environment: Environment): SynchronousRetained {
       return topic === '' ? undefined : read(topicKey(topic));
     },
 
+    async count(prefix) {
+      environment.beforeRead();
+      return db.getKeysCount(prefixRange(prefix));
+    },
+
     *withPrefix(prefix) {
       for (const key of keysInOrder(prefixRange(prefix))) {
         const message = read(key);

@@ -35,6 +35,13 @@ export class SortedIndex {
     return this.ids([...parts, after.slice(0, MAX_ID_CHARS)], end, limit, true);
   }
 
+  /** How many entries begin with these parts. */
+  countUnder(parts: readonly Part[]): number {
+    if (parts.some(tooLong)) return 0;
+    this.guard();
+    return this.db.getKeysCount({ start: [...parts], end: [...parts, LAST] });
+  }
+
   /** The ids of the entries whose first part, a number, is at most this one; the smallest first. */
   upTo(most: number, limit: number): string[] {
     return this.ids([0], [most, LAST], limit, false);

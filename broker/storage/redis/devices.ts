@@ -55,6 +55,8 @@ export function deviceStore(link: RedisLink, transactions: Transactions): Device
 
     list: page,
 
+    count: (owner) => link.run((redis) => redis.zcard(devicesOf(owner))),
+
     async *all(owner) {
       for (let after: string | undefined, more = true; more; more = after !== undefined) {
         const { items, next } = await page(owner, PAGE, after);

@@ -13,6 +13,9 @@ const ABOVE = Buffer.of(0xff);
 const INCLUSIVE = Buffer.from('[');
 const EXCLUSIVE = Buffer.from('(');
 
+const first = (prefix: string): Buffer => Buffer.concat([INCLUSIVE, Buffer.from(prefix)]);
+const end = (prefix: string): Buffer => Buffer.concat([EXCLUSIVE, Buffer.from(prefix), ABOVE]);
+
 const encode = ({ payload, qos }: RetainedMessage): Buffer => Buffer.concat([Buffer.of(qos), payload]);
 
 function decode(topic: string, bytes: Buffer): RetainedMessage {
@@ -48,9 +51,11 @@ export function retainedStore(link: RedisLink, transactions: Transactions): Reta
       return bytes ? decode(topic, bytes) : undefined;
     },
 
+    count: (prefix) => link.run((redis) => redis.zlexcount(TOPICS, first(prefix), end(prefix))),
+
     async *withPrefix(prefix) {
-      const to = Buffer.concat([EXCLUSIVE, Buffer.from(prefix), ABOVE]);
-      for (let from = Buffer.concat([INCLUSIVE, Buffer.from(prefix)]); ; ) {
+      const to = end(prefix);
+      for (let from = first(prefix); ; ) {
         const topics = await page(from, to);
         for (let i = 0; i < topics.length; i += AT_ONCE) {
           const some = topics.slice(i, i + AT_ONCE);

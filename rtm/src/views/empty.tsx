@@ -14,7 +14,7 @@ export function EmptyFleet() {
   const key = useSignal('');
   const make = (): Promise<boolean> =>
     app.attempt(async () => {
-      key.value = (await app.api.makeKey(KEY_ALIAS, 'device')).secret;
+      key.value = (await app.api.makeKey({ alias: KEY_ALIAS, scope: 'device' })).secret;
     });
   const text = sketch({
     host: location.hostname,

@@ -6,6 +6,8 @@ import { clock } from '../model/text.js';
 import { Copy } from '../ui/copy.js';
 import { Confirm } from '../ui/dialog.js';
 
+const DAY_MS = 86_400_000;
+
 /** Makes and revokes keys; a new one is shown once. */
 export function KeysPage() {
   const app = useApp();
@@ -21,9 +23,13 @@ export function KeysPage() {
     event.preventDefault();
     const form = event.currentTarget as HTMLFormElement;
     const typed = new FormData(form);
-    const scope = typed.get('scope') === 'owner' ? 'owner' : 'device';
+    const days = Number(typed.get('days'));
     const done = await app.attempt(async () => {
-      made.value = await app.api.makeKey(String(typed.get('alias')), scope);
+      made.value = await app.api.makeKey({
+        alias: String(typed.get('alias')),
+        scope: String(typed.get('scope')),
+        ...(days > 0 && { expiresAt: new Date(Date.now() + days * DAY_MS).toISOString() }),
+      });
     });
     if (!done) return;
     form.reset();
@@ -34,7 +40,8 @@ export function KeysPage() {
       <h1>Keys</h1>
       <p>
         Devices log in with a <strong>device</strong> key; programs that act for you, and this page, with an{' '}
-        <strong>owner</strong> key. A key that is revoked ends the sessions opened with it.
+        <strong>owner</strong> key. A build server needs no more than <strong>publish</strong>, a dashboard no
+        more than <strong>read</strong>. A key that ends or is revoked ends the sessions opened with it.
       </p>
       <form class="make-key" aria-label="Make a key" onSubmit={(event) => void make(event)}>
         <label>
@@ -46,6 +53,17 @@ export function KeysPage() {
           <select name="scope">
             <option value="device">device</option>
             <option value="owner">owner</option>
+            <option value="publish">publish</option>
+            <option value="read">read</option>
+          </select>
+        </label>
+        <label>
+          Ends
+          <select name="days">
+            <option value="0">never</option>
+            <option value="30">in 30 days</option>
+            <option value="90">in 90 days</option>
+            <option value="365">in a year</option>
           </select>
         </label>
         <button type="submit">Make a key</button>
@@ -69,7 +87,7 @@ export function KeysPage() {
 }
 
 function KeyCard({
-  apiKey: { id, alias, scope, createdAt },
+  apiKey: { id, alias, scope, createdAt, expiresAt, device },
   onRevoked,
 }: {
   apiKey: KeyView;
@@ -84,7 +102,11 @@ function KeyCard({
     <li class="card">
       <div>
         <strong>{alias}</strong> <span class="badge settled">{scope}</span>
-        <p class="muted">made {clock(createdAt)}</p>
+        <p class="muted">
+          made {clock(createdAt)}
+          {expiresAt && `, ${Date.parse(expiresAt) <= Date.now() ? 'ended' : 'ends'} ${clock(expiresAt)}`}
+          {device && `, only for ${device}`}
+        </p>
       </div>
       <button
         type="button"

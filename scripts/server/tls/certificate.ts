@@ -9,6 +9,8 @@ export interface CertificateParts {
   /** PEM files, `tls.cert` and `tls.key`. */
   readonly cert: string;
   readonly key: string;
+  /** PEM file of the authorities of clients' certificates; empty: clients are not asked for any. */
+  readonly clientCa: string;
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   /** A handshake may take so long, ms. */
   readonly handshakeMs: number;
@@ -22,6 +24,9 @@ export interface CertificateParts {
 export interface Serving {
   setSecureContext(options: TlsOptions): void;
 }
+
+const isEqual = (a: Buffer | undefined, b: Buffer | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : a.equals(b);
 
 const DAY_MS = 86_400_000;
 /** Let's Encrypt renews 30 days before the end: with 14 left something is wrong. */
@@ -37,7 +42,7 @@ export class Certificate {
   readonly #parts: CertificateParts;
   readonly #serving: Serving[] = [];
   /** One for all ports, so that a session begun on one is resumed on the other, and after a renewal. */
-  readonly #ticketKeys = randomBytes(TICKET_KEY_BYTES);
+  #ticketKeys = randomBytes(TICKET_KEY_BYTES);
   #pair: Pair;
   #stopReminding = (): void => {};
   #loading: Promise<void> = Promise.resolve();
@@ -50,16 +55,24 @@ export class Certificate {
 
   /** @throws FirmwireError `config_invalid` if the files hold no pair that can be used */
   static async open(parts: CertificateParts): Promise<Certificate> {
-    const certificate = new Certificate(parts, await readPair(parts.cert, parts.key));
+    const certificate = new Certificate(parts, await readPair(parts.cert, parts.key, parts.clientCa));
     certificate.#watch();
     return certificate;
   }
 
   /** What a TLS server is to be made with. */
   get options(): TlsOptions {
-    const { cert, key } = this.#pair;
+    const { cert, key, clientCa } = this.#pair;
     const { minVersion, handshakeMs } = this.#parts;
-    return { cert, key, minVersion, handshakeTimeout: handshakeMs, ticketKeys: this.#ticketKeys };
+    return {
+      cert,
+      key,
+      minVersion,
+      handshakeTimeout: handshakeMs,
+      ticketKeys: this.#ticketKeys,
+      // Who shows none, or one of somebody else's, is let in as far as the key they have lets them.
+      ...(clientCa && { ca: clientCa, requestCert: true, rejectUnauthorized: false }),
+    };
   }
 
   /** When the certificate in use ends, ms since the epoch. */
@@ -79,16 +92,20 @@ export class Certificate {
   }
 
   close(): void {
-    for (const path of [this.#parts.cert, this.#parts.key]) unwatchFile(path, this.#changed);
+    for (const path of this.#paths) unwatchFile(path, this.#changed);
     this.#stopReminding();
   }
 
   async #load(): Promise<void> {
-    const { cert, key, log } = this.#parts;
+    const { cert, key, clientCa, log } = this.#parts;
     try {
-      const pair = await readPair(cert, key);
-      if (pair.fingerprint === this.#pair.fingerprint && pair.key.equals(this.#pair.key)) return;
+      const pair = await readPair(cert, key, clientCa);
+      const before = this.#pair;
+      const isSameCa = isEqual(pair.clientCa, before.clientCa);
+      if (pair.fingerprint === before.fingerprint && pair.key.equals(before.key) && isSameCa) return;
       this.#pair = pair;
+      // A session that is resumed is not verified again: with another authority none may be.
+      if (!isSameCa) this.#ticketKeys = randomBytes(TICKET_KEY_BYTES);
       for (const server of this.#serving) server.setSecureContext(this.options);
       log.info(
         { fingerprint: pair.fingerprint, notAfter: new Date(pair.notAfter) },
@@ -103,8 +120,13 @@ export class Certificate {
 
   /** Asking for the state of a file finds every way of replacing it: written, renamed, or a link turned elsewhere. */
   #watch(): void {
-    const { cert, key, checkMs } = this.#parts;
-    for (const path of [cert, key]) watchFile(path, { interval: checkMs, persistent: false }, this.#changed);
+    const { checkMs } = this.#parts;
+    for (const path of this.#paths) watchFile(path, { interval: checkMs, persistent: false }, this.#changed);
+  }
+
+  get #paths(): readonly string[] {
+    const { cert, key, clientCa } = this.#parts;
+    return clientCa === '' ? [cert, key] : [cert, key, clientCa];
   }
 
   readonly #changed = (): void => void this.reload();

@@ -15,15 +15,17 @@ export interface Pair {
   readonly fingerprint: string;
   /** True if everybody on the machine may read the key; a group, such as Debian's ssl-cert, is somebody's choice. */
   readonly isKeyOpen: boolean;
+  /** The authorities of clients' certificates, PEM; undefined: clients are not asked for any. */
+  readonly clientCa: Buffer | undefined;
 }
 
 const OTHERS = 0o007;
 
 /**
- * Reads the files of `tls.cert` and `tls.key`.
+ * Reads the files of `tls.cert` and `tls.key`, and of `tls.clientCa` if there is one.
  * @throws FirmwireError `config_invalid` that names the setting and what is wrong with its file
  */
-export async function readPair(certPath: string, keyPath: string): Promise<Pair> {
+export async function readPair(certPath: string, keyPath: string, clientCaPath = ''): Promise<Pair> {
   const [cert, key, { mode }] = await Promise.all([
     attempt('tls.cert', certPath, () => readFile(certPath)),
     attempt('tls.key', keyPath, () => readFile(keyPath)),
@@ -35,7 +37,18 @@ export async function readPair(certPath: string, keyPath: string): Promise<Pair>
     throw invalid('tls.key', keyPath, `is not the key of the certificate in ${certPath}`);
   // What OpenSSL makes of both is what counts in the end, with all of the chain.
   await attempt('tls.cert', certPath, () => createSecureContext({ cert, key }));
+  const clientCa =
+    clientCaPath === ''
+      ? undefined
+      : await attempt('tls.clientCa', clientCaPath, async () => {
+          const ca = await readFile(clientCaPath);
+          // OpenSSL takes a file without any certificate for an empty list, and would trust nobody.
+          void new X509Certificate(ca);
+          createSecureContext({ ca });
+          return ca;
+        });
   return {
+    clientCa,
     cert,
     key,
     notAfter: Date.parse(leaf.validTo),

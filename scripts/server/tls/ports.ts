@@ -18,7 +18,11 @@ export async function openCertificate(
   clock: Clock,
   log: Log,
 ): Promise<Certificate | undefined> {
-  const { cert, key, minVersion } = tls;
+  const { cert, key, clientCa, minVersion } = tls;
+  if (tls.clients === 'required' && clientCa === '')
+    throw new FirmwireError('config_invalid', 'tls.clientCa: missing; tls.clients is "required"');
+  if (clientCa !== '' && cert === '')
+    throw new FirmwireError('config_invalid', 'tls.cert: missing; tls.clientCa is for TLS');
   if (cert === '' && key === '') return undefined;
   if (cert === '' || key === '')
     throw new FirmwireError(
@@ -28,6 +32,7 @@ export async function openCertificate(
   return Certificate.open({
     cert,
     key,
+    clientCa,
     minVersion,
     handshakeMs: tls.handshakeSeconds * SECOND,
     checkMs: tls.checkSeconds * SECOND,

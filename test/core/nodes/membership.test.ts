@@ -154,8 +154,8 @@ describe('membership', () => {
       const { accounts } = a.world.domain;
       const { owner } = await accounts.createOwner('me');
       const [gone, kept] = [
-        await accounts.addKey(owner, 'gone', 'device'),
-        await accounts.addKey(owner, 'kept', 'device'),
+        await accounts.addKey(owner, { alias: 'gone', scope: 'device' }),
+        await accounts.addKey(owner, { alias: 'kept', scope: 'device' }),
       ];
       const [first, second] = [gone, kept].map(({ key }) =>
         aSession({ owner, scope: 'device', keyId: keyId(key.hash) }),

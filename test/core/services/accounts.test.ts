@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { keyId } from '../../../core/account.js';
+import { UDID } from '../../support/builders.js';
 import { codeOf, World } from '../../support/domain.js';
 
 describe('accounts', () => {
@@ -30,7 +31,7 @@ describe('accounts', () => {
   it('a revoked key opens nothing, and what was opened with it is ended', async () => {
     const { accounts } = world.domain;
     const { owner } = await accounts.createOwner('me');
-    const { key, secret } = await accounts.addKey(owner, 'second', 'owner');
+    const { key, secret } = await accounts.addKey(owner, { alias: 'second', scope: 'owner' });
     await accounts.revokeKey(owner, keyId(key.hash));
     expect(await accounts.verify(secret)).to.equal(undefined);
     expect(world.revoked).to.deep.equal([keyId(key.hash)]);
@@ -48,11 +49,102 @@ describe('accounts', () => {
   it('of two owner keys revoked at the same time one stays', async () => {
     const { accounts } = world.domain;
     const { owner } = await accounts.createOwner('me');
-    await accounts.addKey(owner, 'second', 'owner');
+    await accounts.addKey(owner, { alias: 'second', scope: 'owner' });
     const keys = (await accounts.listKeys(owner)).filter(({ scope }) => scope === 'owner');
     await Promise.all(keys.map(({ hash }) => codeOf(accounts.revokeKey(owner, keyId(hash)))));
     const left = (await accounts.listKeys(owner)).filter(({ scope }) => scope === 'owner');
     expect(left).to.have.length(1);
+  });
+
+  describe('a key that ends', () => {
+    const HOUR = 3_600_000;
+
+    it('opens nothing from its last moment on', async () => {
+      const { accounts } = world.domain;
+      const { owner } = await accounts.createOwner('me');
+      const expiresAt = world.clock.now() + HOUR;
+      const { secret } = await accounts.addKey(owner, { alias: 'x', scope: 'device', expiresAt });
+      world.clock.advance(HOUR - 1);
+      expect(await accounts.verify(secret)).to.include({ owner, scope: 'device', expiresAt });
+      world.clock.advance(1);
+      expect(await accounts.verify(secret)).to.equal(undefined);
+    });
+
+    it('is not made after its end', async () => {
+      const { accounts } = world.domain;
+      const { owner } = await accounts.createOwner('me');
+      const wish = { alias: 'x', scope: 'device', expiresAt: world.clock.now() } as const;
+      expect(await codeOf(accounts.addKey(owner, wish))).to.equal('field_invalid');
+    });
+
+    it('does not count as the way back: the last owner key that stays cannot be revoked', async () => {
+      const { accounts } = world.domain;
+      const { owner, ownerKey } = await accounts.createOwner('me');
+      const expiresAt = world.clock.now() + HOUR;
+      const { key } = await accounts.addKey(owner, { alias: 'x', scope: 'owner', expiresAt });
+      const lasting = (await accounts.verify(ownerKey))?.keyId ?? '';
+      expect(await codeOf(accounts.revokeKey(owner, lasting))).to.equal('key_in_use');
+      await accounts.revokeKey(owner, keyId(key.hash));
+    });
+  });
+
+  describe('a key that is rotated', () => {
+    const DAY = 86_400_000;
+
+    it('is good beside the new one, which opens the same, until the overlap is over', async () => {
+      const { accounts } = world.domain;
+      const { owner } = await accounts.createOwner('me');
+      const wish = { alias: 'bench', scope: 'device', device: UDID } as const;
+      const old = await accounts.addKey(owner, wish);
+      const made = await accounts.rotateKey(owner, keyId(old.key.hash), DAY);
+      expect(made.key).to.deep.include({ ...wish, owner });
+      expect(made.key).not.to.have.property('expiresAt');
+      expect(world.ending).to.deep.equal([{ keyId: keyId(old.key.hash), at: world.clock.now() + DAY }]);
+      for (const { secret } of [old, made])
+        expect(await accounts.verify(secret)).to.include({ owner, device: UDID });
+      world.clock.advance(DAY);
+      expect(await accounts.verify(old.secret)).to.equal(undefined);
+      expect(await accounts.verify(made.secret)).to.include({ owner, device: UDID });
+    });
+
+    it('with an end is followed by one that lives as long, and ends no later than it would have', async () => {
+      const { accounts } = world.domain;
+      const { owner } = await accounts.createOwner('me');
+      const expiresAt = world.clock.now() + 10 * DAY;
+      const old = await accounts.addKey(owner, { alias: 'x', scope: 'publish', expiresAt });
+      world.clock.advance(9.5 * DAY);
+      const { key, replaced } = await accounts.rotateKey(owner, keyId(old.key.hash), DAY);
+      expect(replaced.expiresAt).to.equal(expiresAt);
+      expect(key.expiresAt).to.equal(world.clock.now() + 10 * DAY);
+    });
+
+    it('may be the last owner key: the new one takes its place, and the old one can be revoked', async () => {
+      const { accounts } = world.domain;
+      const { owner, ownerKey } = await accounts.createOwner('me');
+      const id = (await accounts.verify(ownerKey))?.keyId ?? '';
+      const { secret, key } = await accounts.rotateKey(owner, id, DAY);
+      await accounts.revokeKey(owner, id);
+      expect(await accounts.verify(ownerKey)).to.equal(undefined);
+      expect(await accounts.verify(secret)).to.include({ scope: 'owner' });
+      expect(await codeOf(accounts.revokeKey(owner, keyId(key.hash)))).to.equal('key_in_use');
+    });
+
+    it("must be one's own", async () => {
+      const { accounts } = world.domain;
+      const [mine, theirs] = [await accounts.createOwner('me'), await accounts.createOwner('them')];
+      const id = (await accounts.verify(theirs.deviceKey))?.keyId ?? '';
+      expect(await codeOf(accounts.rotateKey(mine.owner, id, DAY))).to.equal('key_not_found');
+      expect(await accounts.listKeys(mine.owner)).to.have.length(2);
+    });
+  });
+
+  it('only a device key is bound to a device', async () => {
+    const { accounts } = world.domain;
+    const { owner } = await accounts.createOwner('me');
+    for (const scope of ['owner', 'publish', 'read'] as const)
+      expect(await codeOf(accounts.addKey(owner, { alias: 'x', scope, device: UDID }))).to.equal(
+        'field_invalid',
+      );
   });
 
   it("nobody can revoke another owner's key", async () => {

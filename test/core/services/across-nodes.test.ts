@@ -157,7 +157,7 @@ describe('two nodes', () => {
   describe('keys', () => {
     it('of two owner keys revoked on both at the same time one stays', async () => {
       const { owner } = await a.world.domain.accounts.createOwner('me');
-      await a.world.domain.accounts.addKey(owner, 'second', 'owner');
+      await a.world.domain.accounts.addKey(owner, { alias: 'second', scope: 'owner' });
       const ids = (await a.world.domain.accounts.listKeys(owner))
         .filter(({ scope }) => scope === 'owner')
         .map(({ hash }) => keyId(hash));
@@ -170,12 +170,26 @@ describe('two nodes', () => {
     it('one that is revoked on a node ends the sessions on all, and one that is not ends none', async () => {
       const { accounts } = a.world.domain;
       const { owner } = await accounts.createOwner('me');
-      const { key } = await accounts.addKey(owner, 'gone', 'device');
+      const { key } = await accounts.addKey(owner, { alias: 'gone', scope: 'device' });
       const session = aSession({ owner, keyId: keyId(key.hash) });
       b.sessions.enter(session);
       expect(await codeOf(accounts.revokeKey(owner, '0'.repeat(16)))).to.equal('key_not_found');
       expect(session.isCut).to.equal(false);
       await accounts.revokeKey(owner, keyId(key.hash));
+      expect(session.isCut).to.equal(true);
+    });
+
+    it('one that is rotated on a node ends the sessions on the other, once the overlap is over', async () => {
+      const { accounts } = a.world.domain;
+      const { owner } = await accounts.createOwner('me');
+      const { key } = await accounts.addKey(owner, { alias: 'old', scope: 'device' });
+      const session = aSession({ owner, keyId: keyId(key.hash) });
+      b.sessions.enter(session);
+      const { replaced } = await accounts.rotateKey(owner, keyId(key.hash), 5000);
+      const end = replaced.expiresAt ?? 0;
+      b.sessions.cutEnded(end - 1);
+      expect(session.isCut).to.equal(false);
+      b.sessions.cutEnded(end);
       expect(session.isCut).to.equal(true);
     });
   });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Device } from '../../../core/device.js';
-import type { Offer } from '../../../core/services/desk.js';
+import type { Offer } from '../../../core/services/issuer.js';
 import { tokenHash } from '../../../core/token.js';
 import { OTHER_UDID, OWNER, UDID } from '../../support/builders.js';
 import { codeOf } from '../../support/domain.js';

@@ -47,6 +47,24 @@ describe('the desk', () => {
     expect(await works(second?.offer?.token ?? '')).to.equal('no failure');
   });
 
+  it('a device that asks for a token too often gets none for a while, and the one it has stays good', async () => {
+    await world.close();
+    world = await World.open({ settings: { limits: { tokensPerHourPerDevice: 2 } } });
+    world.clock.advance(HOUR - (world.clock.now() % HOUR));
+    await world.device({ autoUpdate: true });
+    await world.publish();
+    const { desk } = world.domain;
+    await desk.consider(UDID, NOBODY);
+    const last = await desk.consider(UDID, NOBODY);
+    const refused = await desk.consider(UDID, NOBODY);
+    expect(refused).to.include({ offer: undefined, again: world.clock.now() + MINUTE });
+    expect(await codeOf(desk.request(UDID, true, {}))).to.equal('throttled');
+    expect(world.telemetry.counts['limit tokens']).to.equal(2);
+    expect(await works(last?.offer?.token ?? '')).to.equal('no failure');
+    world.clock.advance(HOUR);
+    expect((await desk.consider(UDID, NOBODY))?.offer?.version).to.equal('1.1.0');
+  });
+
   it('of two looks at once the later token counts, and the record says so', async () => {
     await world.device({ autoUpdate: true });
     await world.publish();

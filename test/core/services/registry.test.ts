@@ -103,6 +103,25 @@ describe('the registry', () => {
     expect(await world.domain.registry.admit(OWNER, UDID)).to.equal(true);
   });
 
+  it('admits so many devices of an owner, by whichever way, and one more when one is forgotten', async () => {
+    await world.close();
+    world = await World.open({ settings: { limits: { devicesPerOwner: 2 } } });
+    const { registry } = world.domain;
+    const third = '00000000-0000-4000-8000-000000000003';
+    await register();
+    expect(await registry.admit(OWNER, OTHER_UDID)).to.equal(true);
+    expect(await registry.admit(OWNER, third)).to.equal(false);
+    expect(await codeOf(register(aCheckIn({ udid: third, mac: '5CCF7F000003' })))).to.equal(
+      'too_many_devices',
+    );
+    expect(await registry.admit(OTHER_OWNER, third)).to.equal(true);
+    expect(await registry.admit(OWNER, UDID), 'known').to.equal(true);
+    expect(world.telemetry.counts['limit devices']).to.equal(2);
+    await registry.remove(OTHER_OWNER, third);
+    await registry.remove(OWNER, OTHER_UDID);
+    expect(await registry.admit(OWNER, third)).to.equal(true);
+  });
+
   it('a check-in of a device that is gone comes to nothing', async () => {
     expect(await world.domain.registry.checkIn(UDID, aCheckIn())).to.equal(undefined);
     await world.domain.registry.seen(UDID, 'checkout');

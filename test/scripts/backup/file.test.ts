@@ -140,7 +140,7 @@ describe('the file of a backup', () => {
     });
     expect(JSON.parse(String(named(/manifest/).content))).to.deep.equal({
       format: 'firmwire-backup',
-      version: 2,
+      version: 3,
       createdAt: new Date(options.now).toISOString(),
       firmwire: '0.1.0',
       store: { id: 'the-store', kind: 'embedded' },
@@ -355,7 +355,7 @@ describe('the file of a backup', () => {
   });
 
   it('of the version before, which had no histories, is read', async () => {
-    const old = replaced(/manifest/, (content) => String(content).replace('"version": 2', '"version": 1'));
+    const old = replaced(/manifest/, (content) => String(content).replace('"version": 3', '"version": 1'));
     const without = old.filter(({ name }) => !name.startsWith('history/'));
     const last = without.at(-1);
     const told = JSON.parse(String(last?.content));
@@ -373,8 +373,8 @@ describe('the file of a backup', () => {
     const manifest = (edit: (facts: Record<string, unknown>) => unknown) =>
       repack(rechecked(replaced(/manifest/, (content) => JSON.stringify(edit(JSON.parse(String(content)))))));
     expect(
-      await refusal(await manifest((facts) => ({ ...facts, version: 3, more: [] })), 'backup_newer'),
-    ).to.match(/newer version of Firmwire \(format 3; this one knows 2\)/);
+      await refusal(await manifest((facts) => ({ ...facts, version: 4, more: [] })), 'backup_newer'),
+    ).to.match(/newer version of Firmwire \(format 4; this one knows 3\)/);
     expect(await refusal(await manifest((facts) => ({ ...facts, format: 'other' })))).to.match(
       /not the manifest/,
     );

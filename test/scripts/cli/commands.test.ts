@@ -49,7 +49,14 @@ const FIRMWARE = {
   md5: 'cd',
   files: [{ name: 'app.bin', size: 456_000, sha256: 'ab' }],
 };
-const KEY = { id: 'k1', alias: 'bench', scope: 'device', createdAt: '2026-11-23T11:40:00.000Z' };
+const KEY = {
+  id: 'k1',
+  alias: 'bench',
+  scope: 'device',
+  createdAt: '2026-11-23T11:40:00.000Z',
+  expiresAt: null,
+  device: null,
+};
 
 describe('command line: commands', () => {
   let data: string;
@@ -270,9 +277,30 @@ describe('command line: commands', () => {
     it('lists keys', async () => {
       server.answers = { 'GET /api/v1/keys': [200, { keys: [KEY] }] };
       expect((await output('key', 'list')).split('\n')[1]).to.match(
-        /^k1 +bench +device +2026-11-23 11:40 UTC$/,
+        /^k1 +bench +device +any +2026-11-23 11:40 UTC +never$/,
       );
       expect(await json('key', 'list')).to.deep.equal({ keys: [KEY] });
+    });
+
+    it('makes a key that ends and is bound', async () => {
+      server.answers = { 'POST /api/v1/keys': [201, { key: { ...KEY, secret: 's3cret' } }] };
+      const begun = Date.now();
+      await output('key', 'add', '--alias', 'b', '--scope', 'device', '--device', 'u1', '--expires', '2h');
+      const body = JSON.parse(lastCall()?.body ?? '');
+      expect(body).to.deep.include({ alias: 'b', scope: 'device', device: 'u1' });
+      expect(Date.parse(body.expiresAt)).to.be.within(begun + 7_200_000, Date.now() + 7_200_000);
+      await output('key', 'add', '--alias', 'b', '--scope', 'device', '--expires', '2027-01-31');
+      expect(JSON.parse(lastCall()?.body ?? '').expiresAt).to.equal('2027-01-31T00:00:00.000Z');
+    });
+
+    it('rotates a key', async () => {
+      const replaced = { ...KEY, expiresAt: '2026-11-24T11:40:00.000Z' };
+      server.answers = {
+        'POST /api/v1/keys/k1/rotate': [201, { key: { ...KEY, secret: 's3cret' }, replaced }],
+      };
+      const lines = (await output('key', 'rotate', 'k1', '--overlap', '7d')).split('\n');
+      expect(lines.slice(1, 3)).to.deep.equal(['s3cret', 'Key k1 ends at 2026-11-24 11:40 UTC.']);
+      expect(lastCall()?.body).to.equal('{"overlapSeconds":604800}');
     });
 
     it('revokes a key', async () => {

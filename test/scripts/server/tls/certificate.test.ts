@@ -42,7 +42,16 @@ describe('the certificate in use', () => {
   });
 
   async function open(checkMs = 3_600_000): Promise<void> {
-    const parts = { cert, key, minVersion: 'TLSv1.2', handshakeMs: 1000, checkMs, clock, log } as const;
+    const parts = {
+      cert,
+      key,
+      clientCa: '',
+      minVersion: 'TLSv1.2',
+      handshakeMs: 1000,
+      checkMs,
+      clock,
+      log,
+    } as const;
     certificate = await Certificate.open(parts);
     certificate.feed({ setSecureContext: (options) => void served.push(options) });
   }
