@@ -49,6 +49,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   body_too_large: 413,
   store_unavailable: 503,
   store_emptied: 503,
+  storage_full: 507,
   draining: 503,
   tls_required: 403,
   config_invalid: 500,

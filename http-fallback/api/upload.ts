@@ -52,6 +52,9 @@ export async function receiveUpload(
     if (files.length === 0) throw new FirmwireError('field_invalid', 'file: at least one file is needed');
     return { fields, files };
   } catch (error) {
+    // What is still to come is thrown away: nobody else reads it, and the next request on this connection lies behind it.
+    request.raw.unpipe();
+    request.raw.resume();
     await Promise.all(files.map(({ blob }) => blob.discard()));
     throw error;
   }
@@ -85,7 +88,7 @@ async function receiveFile(part: MultipartFile, publisher: Publisher, room: numb
     throw new FirmwireError('upload_invalid', `${part.fieldname}: files are named "file"`);
   let brokeOff: unknown;
   // The parser only emits it, now and then: the stream itself does not always know of it.
-  part.file.once('error', (error) => {
+  part.file.on('error', (error) => {
     brokeOff = error;
   });
   try {

@@ -29,6 +29,9 @@ const group = <Properties extends Type.TProperties>(properties: Properties) =>
 export const SettingsSchema = group({
   data: text('./data'),
   storage: oneOf('embedded', ['embedded', 'redis']),
+  disk: group({
+    reserveBytes: whole(16_777_216, 0, 1024 * GIB),
+  }),
   redis: group({
     url: secretText('redis://127.0.0.1:6379'),
     commandSeconds: span(1.5),

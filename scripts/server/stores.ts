@@ -1,10 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RetainedStore } from '../../broker/retained.js';
+import { type DiskRoom, UNKNOWN_ROOM } from '../../broker/storage/disk-full.js';
 import { openEmbedded } from '../../broker/storage/embedded/index.js';
 import { openRedis } from '../../broker/storage/redis/index.js';
 import type { RedisLink } from '../../broker/storage/redis/link.js';
 import { redisOptions } from '../../broker/storage/redis/url.js';
+import { Reserve } from '../../broker/storage/reserve.js';
 import type { Log, Stores } from '../../core/ports.js';
 import type { Settings } from '../config/schema.js';
 import { readStoreId, writeStoreId } from './state-files.js';
@@ -16,6 +18,8 @@ export interface OpenStores extends Stores {
   readonly retained: RetainedStore;
   /** Absent: they are embedded. */
   readonly link: RedisLink | undefined;
+  /** What is known of the room on the disk. */
+  readonly room: DiskRoom & { readonly isHeld: boolean };
 }
 
 /** Where the embedded store lies; whoever must not make a new one looks for it there. */
@@ -30,15 +34,31 @@ export const embeddedFile = ({ data }: Settings): string => join(data, 'store', 
 export async function openStores(settings: Settings, log: Log, toRestore = false): Promise<OpenStores> {
   const { data, storage, redis } = settings;
   await mkdir(data, { recursive: true, mode: 0o700 });
-  if (storage === 'embedded')
-    return { ...(await openEmbedded(join(data, 'store'), toRestore)), link: undefined };
+  if (storage === 'embedded') return openWithReserve(settings, log, toRestore);
   const options = {
     redis: redisOptions(redis.url),
     commandMs: redis.commandSeconds * SECOND,
     replicas: redis.replicas,
     log,
   };
-  if (toRestore) return openRedis({ ...options, isAccepted: true }, true);
+  const room = { ...UNKNOWN_ROOM, isHeld: true };
+  if (toRestore) return { ...(await openRedis({ ...options, isAccepted: true }, true)), room };
   const known = await readStoreId(data);
-  return openRedis({ ...options, known, remember: (id) => writeStoreId(data, id) });
+  return { ...(await openRedis({ ...options, known, remember: (id) => writeStoreId(data, id) })), room };
+}
+
+/** The embedded store, and room on its disk for what must be stored. */
+async function openWithReserve(
+  { data, disk, housekeeping }: Settings,
+  log: Log,
+  toRestore: boolean,
+): Promise<OpenStores> {
+  const room = await Reserve.open(join(data, 'reserve'), disk.reserveBytes, log);
+  const stores = await openEmbedded(join(data, 'store'), toRestore, () => room.make());
+  const timer = setInterval(() => void room.take(), housekeeping.sweepSeconds * SECOND).unref();
+  const close = async (): Promise<void> => {
+    clearInterval(timer);
+    await stores.close();
+  };
+  return { ...stores, close, link: undefined, room };
 }

@@ -18,11 +18,16 @@ export interface EmbeddedStores extends Stores {
 /**
  * Opens the stores in a directory of their own, which is made if it is missing. Other processes may have it open too.
  * @param toRestore open it even if a restore into it has not ended, to begin another
+ * @param makeRoom called when the disk is full; true: there is room now, and the write is tried again
  * @throws FirmwireError `store_restoring`; Error if the file there is damaged so that LMDB can tell, is not ours, or
  * was written by a newer version
  */
-export const openEmbedded = (dir: string, toRestore = false): Promise<EmbeddedStores> =>
-  Environment.open(dir, (environment) => {
+export const openEmbedded = (
+  dir: string,
+  toRestore = false,
+  makeRoom?: () => boolean,
+): Promise<EmbeddedStores> => {
+  const make = (environment: Environment): EmbeddedStores => {
     const identity = new Identity(environment);
     if (!toRestore) identity.mustBeWhole();
     const records = new DeviceRecords(environment);
@@ -36,4 +41,6 @@ export const openEmbedded = (dir: string, toRestore = false): Promise<EmbeddedSt
       retained: retainedStore(environment),
     };
     return { ...stores, archive: storeArchive(stores, identity), close: () => environment.close() };
-  });
+  };
+  return Environment.open(dir, make, makeRoom);
+};

@@ -7,6 +7,7 @@ import type { Settings } from '../../../scripts/config/schema.js';
 const OTHER: Readonly<Record<string, [text: string, value: unknown]>> = {
   data: ['/srv/firmwire', '/srv/firmwire'],
   storage: ['redis', 'redis'],
+  'disk.reserveBytes': ['0', 0],
   'redis.url': ['redis://db:6379/3', 'redis://db:6379/3'],
   'redis.commandSeconds': ['2', 2],
   'redis.replicas': ['1', 1],
