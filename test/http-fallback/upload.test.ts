@@ -321,17 +321,12 @@ describe('POST /api/v1/firmware', () => {
     expect(await http.storedFiles()).to.deep.equal([]);
   });
 
-  for (const [what, size, status] of [
-    ['after all of it was read', 4000, 400],
-    ['with most of it unread', 8_000_000, 413],
+  for (const [what, ...parts] of [
+    ['after all of it was read', version(), platform(), file(), field('notes', 'late')],
+    ['with most of it unread', field('nobody', 'knows it'), file(anImage(8_000_000))],
   ] as const)
     it(`a refused upload does not spoil the next request of its connection, ${what}`, async () => {
-      const { headers, payload } = upload([
-        version(),
-        platform(),
-        file(anImage(size)),
-        field('notes', 'late'),
-      ]);
+      const { headers, payload } = upload(parts);
       const lines = (method: string, more: string[]) =>
         [
           `${method} /api/v1/firmware HTTP/1.1`,
@@ -348,7 +343,7 @@ describe('POST /api/v1/firmware', () => {
       client.send(payload);
       await client.received(1);
       const first = readAnswer(client.bytes);
-      expect(first.status).to.equal(status);
+      expect(first.status).to.equal(400);
       await client.received(
         client.bytes.length - first.body.length + Number(first.header('Content-Length')[0]),
       );
