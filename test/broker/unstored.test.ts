@@ -215,8 +215,7 @@ describe('a message that cannot be stored', () => {
     it('is kept for other nodes only if its client may publish it', async () => {
       const { broker, kept } = await keeping();
       await open({ broker, plugins: [fenced] });
-      for (const topic of ['/closed/x', '/open', Array(21).fill('a').join('/')])
-        await bench.client({ will: will(topic) });
+      for (const topic of ['/closed/x', '/open']) await bench.client({ will: will(topic) });
       expect(kept).to.deep.equal(['/open']);
     });
 

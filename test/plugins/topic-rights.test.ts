@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import type { Identity, Message, Session, Verdict } from '../../broker/plugin.js';
 import { HomeAssistantTopics } from '../../core/home-assistant/topics.js';
 import type { Registry } from '../../core/services/registry.js';
@@ -125,6 +126,59 @@ describe('topic rights', () => {
         ).to.have.members(pushed));
     });
   }
+
+  /** What a topic can be made of that somebody may have forgotten. */
+  const level = fc.oneof(
+    fc.constantFrom(
+      '+',
+      '#',
+      '$',
+      '$SYS',
+      '%2F',
+      '\u0000',
+      '*',
+      '?',
+      '[a]',
+      '__proto__',
+      'constructor',
+      '..',
+    ),
+    fc.constantFrom('', 'rtm', 'shared', 'status', 'devices', 'notices', 'reply', UDID, OTHER_UDID),
+    fc.constantFrom(OWNER, OTHER_OWNER, OWNER.slice(1), `${OWNER}0`, OWNER.toUpperCase(), `${OWNER}%`),
+    fc.string({ maxLength: 5 }),
+  );
+  const anyTopic = fc.array(level, { minLength: 1, maxLength: 6 }).map((levels) => levels.join('/'));
+
+  it('whatever the topic: outside the own tree nobody writes, and nobody is brought anything', () => {
+    fc.assert(
+      fc.property(
+        anyTopic,
+        fc.constantFrom(...Object.values(WHO)),
+        fc.boolean(),
+        (topic, identity, pushed) => {
+          if (topic.startsWith(`/${identity.owner}/`)) return;
+          const session = aSession(identity);
+          expect(rights.mayPublish(session, topic)).to.equal('deny');
+          expect(rights.mayReceive(session, aMessage(topic, pushed))).to.equal('deny');
+        },
+      ),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("whatever the topic in the own tree: a device writes and reads neither another's nor its owner's", () => {
+    fc.assert(
+      fc.property(anyTopic, fc.boolean(), (rest, pushed) => {
+        const topic = `/${OWNER}/${rest}`;
+        const session = aSession(WHO.device);
+        const own = topic.startsWith(`/${OWNER}/${UDID}/`) || topic === `/${OWNER}/${UDID}`;
+        if (own || topic.startsWith(`/${OWNER}/shared/`)) return;
+        expect(rights.mayPublish(session, topic)).to.equal('deny');
+        expect(rights.mayReceive(session, aMessage(topic, pushed))).to.equal('deny');
+      }),
+      { numRuns: 3000 },
+    );
+  });
 
   const everybody = Object.keys(WHO);
   const FILTERS: [filter: string, who: readonly string[]][] = [

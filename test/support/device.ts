@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { MqttPeer } from './mqtt-peer.js';
 import { type Payload, readPayload } from './payload.js';
 import { get, post, type RawAnswer } from './raw-http.js';
+import { secret } from './secrets.js';
 import type { Account, ServerProcess } from './server-process.js';
 
 export const PLATFORM = 'arduino:esp8266';
@@ -103,6 +104,7 @@ export class Device {
     expect(flagged).to.equal(true);
     expect(registration['udid']).to.equal(this.udid);
     const { ott, url, version } = registration;
+    secret(String(ott));
     return { ott: String(ott), url: String(url), version: String(version) };
   }
 

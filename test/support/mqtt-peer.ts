@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { Inbox } from './inbox.js';
+import { watchForSecrets } from './secrets.js';
 
 export interface Received {
   readonly topic: string;
@@ -33,9 +34,11 @@ export class MqttPeer {
   readonly closed: Promise<void>;
 
   private constructor(readonly client: MqttClient) {
-    client.on('message', (topic, payload, packet) =>
-      this.inbox.push({ topic, payload: payload.toString('utf8'), retain: packet.retain, qos: packet.qos }),
-    );
+    client.on('message', (topic, payload, packet) => {
+      const text = payload.toString('utf8');
+      if (packet.retain) watchForSecrets(`a retained message on ${topic}`, text);
+      this.inbox.push({ topic, payload: text, retain: packet.retain, qos: packet.qos });
+    });
     client.on('error', () => {});
     this.closed = new Promise((resolve) => client.once('close', () => resolve()));
   }

@@ -1,4 +1,5 @@
-import { listAt, textAt } from './json.js';
+import { at, listAt, textAt } from './json.js';
+import { secret, watchForSecrets } from './secrets.js';
 import type { Account, ServerProcess } from './server-process.js';
 
 export interface ApiAnswer {
@@ -35,7 +36,11 @@ export class OwnerApi {
       ...(body !== undefined && { body: form ? body : JSON.stringify(body) }),
     });
     const text = await answer.text();
-    return { status: answer.status, body: text === '' ? undefined : JSON.parse(text) };
+    if (!answer.ok) watchForSecrets(`a refusal of ${method} ${path}`, text);
+    const parsed: unknown = text === '' ? undefined : JSON.parse(text);
+    const made = at(parsed, 'key.secret');
+    if (typeof made === 'string') secret(made);
+    return { status: answer.status, body: parsed };
   }
 
   upload(upload: Upload): Promise<ApiAnswer> {

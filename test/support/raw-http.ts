@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Inbox } from './inbox.js';
+import { secret, watchForSecrets } from './secrets.js';
 
 /** Where to knock: a plain port, or one with TLS and the authority to trust. */
 export type Door = number | { readonly port: number; readonly ca: string };
@@ -100,6 +101,8 @@ function readAnswer(pieces: readonly Buffer[], closed: RawAnswer['closed']): Raw
   });
   const body = end === -1 ? Buffer.alloc(0) : all.subarray(end + END_OF_HEAD.length);
   const status = Number(statusLine.split(' ')[1] ?? 0);
+  if (status >= 400) watchForSecrets('a refusal', body.toString('latin1'));
+  else if (body.length < 2000) secret(/"ott":"([A-Za-z0-9_-]{43})"/.exec(body.toString('latin1'))?.[1]);
   return { status, statusLine, headers, head, body, first: pieces[0] ?? Buffer.alloc(0), closed };
 }
 

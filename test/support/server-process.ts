@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { at, parsed, textAt } from './json.js';
 import type { Door } from './raw-http.js';
+import { assertNoSecrets, secret, watchForSecrets } from './secrets.js';
 
 /** The built program. */
 export const PROGRAM = fileURLToPath(new URL('../../scripts/firmwire.js', import.meta.url));
@@ -196,13 +197,27 @@ export class ServerProcess {
 
   /** Ends it, however it is, and removes its data. */
   async dispose(): Promise<void> {
+    if (!this.hasEnded) watchForSecrets('the metrics', await this.#metrics());
     await this.kill();
     await rm(this.data, { recursive: true, force: true });
+    watchForSecrets('the output of the server', this.out);
+    watchForSecrets('the log of the server', this.err);
+    assertNoSecrets();
+  }
+
+  /** What can be read of them: a server whose store is away, or that is hung, is ended as well. */
+  #metrics(): Promise<string> {
+    const signal = AbortSignal.timeout(1000);
+    return fetch(`${this.httpUrl}/metrics`, { signal }).then(
+      (answer) => answer.text(),
+      () => '',
+    );
   }
 }
 
-const accountOf = (value: unknown): Account => ({
-  owner: textAt(value, 'owner'),
-  ownerKey: textAt(value, 'ownerKey'),
-  deviceKey: textAt(value, 'deviceKey'),
-});
+function accountOf(value: unknown): Account {
+  const [ownerKey, deviceKey] = [textAt(value, 'ownerKey'), textAt(value, 'deviceKey')];
+  secret(ownerKey);
+  secret(deviceKey);
+  return { owner: textAt(value, 'owner'), ownerKey, deviceKey };
+}
