@@ -49,6 +49,8 @@ export const ERROR_TEXTS = {
   firmware_damaged: 'The bytes of a firmware are missing or are not what they were.',
   store_not_empty: 'The store is not empty.',
   store_restoring: 'A restore into this store has not ended; repeat it with firmwire restore --force.',
+  store_damaged: 'The store is damaged; put a backup in its place with firmwire restore.',
+  store_lost: 'The store is gone; put a backup in its place with firmwire restore.',
   server_running: 'A server is running on this data folder; stop it first.',
   // Everywhere
   not_found: 'There is nothing at this address.',

@@ -42,6 +42,8 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   firmware_damaged: 500,
   store_not_empty: 409,
   store_restoring: 503,
+  store_damaged: 500,
+  store_lost: 500,
   server_running: 409,
   not_found: 404,
   url_invalid: 400,

@@ -77,7 +77,7 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     const mayBePlain = plainRule(settings);
     const certificate = await openCertificate(settings, systemClock, log);
     undo.push(() => certificate?.close());
-    const stores = await openStores(settings, log);
+    const stores = await openStores(settings, log, 'serve');
     undo.push(() => stores.close());
     let built: Domain | undefined;
     // What happens up to the end is still to be written down.

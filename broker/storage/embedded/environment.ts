@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Database, type Key, open, type RootDatabase, TransactionFlags } from 'lmdb';
 import { isDiskFull } from '../disk-full.js';
+import { damaged } from './damaged.js';
 import { type CommitDisk, GroupCommit } from './group-commit.js';
 import { checkHeader } from './header.js';
 import { Sequence } from './sequence.js';
@@ -48,7 +49,7 @@ function saysFull(error: unknown, dir: string): boolean {
 /** Says of LMDB's own errors while opening which file they are about. */
 function explained(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || !error.message.startsWith('MDB_')) return error;
-  return new Error(`${path} cannot be opened, perhaps it is damaged: ${error.message}`, { cause: error });
+  return damaged(path, `cannot be opened, perhaps it is damaged: ${error.message}`, error);
 }
 
 /**
@@ -82,7 +83,7 @@ export class Environment {
    * `Environment`: this step holds up the thread until it may write, and that write waits for the thread.
    * @param makeRoom called when the disk is full; true: there is room now, and the write is tried again
    * @param mapSize bytes of address space to begin with
-   * @throws Error if the file is damaged so that LMDB can tell, is not ours, or was written by a newer version
+   * @throws FirmwireError `store_damaged` if LMDB can tell, Error if it is not ours or was written by a newer version
    */
   static async open<T>(
     dir: string,
