@@ -47,7 +47,7 @@ export const SettingsSchema = group({
     connectSeconds: span(10),
     maxConnectBytes: whole(1024, 256, 65_536),
     maxPacketBytes: whole(65_536, 256, MQTT_LONGEST_PACKET),
-    drainSeconds: span(2),
+    drainSeconds: span(0.5),
     hookSeconds: span(5),
   }),
   http: group({
