@@ -1,5 +1,6 @@
 import { type CheckIn, updaterError } from './checkin.js';
 import { type Device, generateAlias } from './device.js';
+import type { Grant } from './rollouts/rollout.js';
 import { attemptFailed, errorNoted, installed, type Update } from './update.js';
 import { sameVersion } from './version.js';
 
@@ -26,7 +27,12 @@ export function newDevice(owner: string, udid: string, facts: CheckIn, now: numb
     createdAt: now,
     lastSeen: now,
     declined: [],
+    signer: undefined,
+    sequence: undefined,
     update: undefined,
+    grant: undefined,
+    rhythm: undefined,
+    quarantine: undefined,
   };
 }
 
@@ -68,6 +74,7 @@ export function arrived(device: Device, facts: CheckIn, now: number): Device {
   if (update && facts.version !== undefined) update = afterVersion(update, facts.version, now);
   if (update && error !== undefined) update = afterError(update, error, now);
 
+  const proven = update?.state === 'installed' ? update : undefined;
   const generated = device.alias === generateAlias(device.platform, device.mac, device.udid);
   const alias = generated ? firstAlias(device, facts) : device.alias;
   const versionChanged = facts.version !== undefined && facts.version !== device.version;
@@ -94,8 +101,23 @@ export function arrived(device: Device, facts: CheckIn, now: number): Device {
     createdAt: device.createdAt,
     lastSeen: now,
     declined: device.declined,
+    signer: proven?.signer ?? device.signer,
+    sequence: proven?.sequence ?? device.sequence,
     update,
+    grant: afterUpdate(device.grant, update, now),
+    rhythm: device.rhythm,
+    quarantine: device.quarantine,
   };
+}
+
+/** Its place in a rollout, once it has come back with the firmware. */
+function afterUpdate(grant: Grant | undefined, update: Update | undefined, now: number): Grant | undefined {
+  const isBack =
+    grant !== undefined &&
+    grant.installedAt === undefined &&
+    update?.state === 'installed' &&
+    update.firmware === grant.firmware;
+  return isBack ? { ...grant, installedAt: now } : grant;
 }
 
 /** What of a record a decision, an answer or the way to find the device rests on. */
@@ -108,6 +130,8 @@ const DECISIVE = [
   'freeSpace',
   'autoUpdate',
   'introduced',
+  'signer',
+  'sequence',
   'update',
 ] as const satisfies readonly (keyof Device)[];
 
@@ -136,5 +160,7 @@ export const sameGround = (before: Device, after: Device): boolean =>
   before === after ||
   (DECISIVE.every((name) => name === 'update' || before[name] === after[name]) &&
     sameUpdate(before.update, after.update) &&
+    before.grant?.rollout === after.grant?.rollout &&
+    (before.quarantine === undefined) === (after.quarantine === undefined) &&
     sameList(before.tags, after.tags) &&
     sameList(before.declined, after.declined));

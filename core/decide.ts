@@ -1,6 +1,9 @@
 import type { Device } from './device.js';
 import { type Firmware, mismatch } from './firmware.js';
 import { isUpdatable, readPlatform } from './platform.js';
+import { isLive } from './rollouts/rollout.js';
+import { opensAt } from './rollouts/window.js';
+import { barOf, sift, standing } from './signing/seal.js';
 import { isWithin } from './time.js';
 import type { Consent } from './update.js';
 import { compareVersions, sameVersion } from './version.js';
@@ -11,6 +14,8 @@ export interface OfferPolicy {
   readonly maxAttempts: number;
   /** The pause after the first attempt, in ms; it doubles with every further one. */
   readonly retryMs: number;
+  /** Firmware without a manifest is offered to nobody (`firmware.requireSignature`). */
+  readonly requireSignature: boolean;
 }
 
 /** Why there is nothing to do for a device. docs/reasons.md lists them; core/why.ts puts them into words. */
@@ -25,10 +30,19 @@ export type Reason =
   | 'device_newer'
   | 'declined'
   | 'postponed'
+  | 'unsigned'
+  | 'signer_untrusted'
+  | 'manifest_expired'
+  | 'sequence_lower'
   | 'image_too_large'
   | 'unverified'
   | 'retry_pause'
-  | 'attempts_used_up';
+  | 'attempts_used_up'
+  | 'waiting_for_stage'
+  | 'window_closed'
+  | 'rollout_paused'
+  | 'rollout_halted'
+  | 'quarantined';
 
 /** What is to be done for a device. `offer`: it may have the firmware now. `ask`: its owner has to say. */
 export type Decision =
@@ -62,11 +76,11 @@ const byPreference = (a: Firmware, b: Firmware): number =>
 export const candidatesFor = (device: Device, all: readonly Firmware[]): Firmware[] =>
   all.filter((firmware) => mismatch(firmware, device) === undefined).sort(byPreference);
 
-/** True if the firmware is an update for what the device runs (wire.md 7). */
+/** True if the firmware is an update for what the device runs (wire.md 7). A rollback is one past version order. */
 export function isUpdateFor(firmware: Firmware, device: Device): boolean {
   if (device.version === undefined) return true;
   const order = compareVersions(firmware.version, device.version);
-  if (order !== 0) return order > 0;
+  if (order !== 0) return order > 0 || firmware.seal?.rollback === true;
   const taken = device.update?.firmware === firmware.id && device.update.state === 'installed';
   const { envHash } = device;
   if (taken || envHash === undefined || envHash.startsWith('cafebabe')) return false;
@@ -130,6 +144,8 @@ function carryOut(
   const { firmware } = order;
   // The device may have told another platform since it was ordered.
   if (mismatch(firmware, device) === 'chip') return none('other_chip', firmware);
+  const bar = barOf(firmware, device, now, policy.requireSignature);
+  if (bar) return none(bar, firmware);
   const held = heldBack(device, firmware, now, policy);
   if (held) return held.reason === 'retry_pause' ? held : undefined;
   return isTooLarge(firmware, device) ? none('image_too_large', firmware) : order;
@@ -140,7 +156,41 @@ const isTooLarge = (firmware: Firmware, device: Device): boolean =>
 
 function consentOf(device: Device, firmware: Firmware): Consent | undefined {
   if (device.update?.firmware === firmware.id && device.update.consent === 'approved') return 'approved';
+  if (firmware.rollout === 'none' && firmware.staging && isIn(device, firmware)) {
+    if (firmware.staging.consented) return 'approved';
+    if (firmware.staging.approval === 'device') return undefined;
+  }
   return device.autoUpdate ? 'auto' : undefined;
+}
+
+/** True if a rollout has let the device have this firmware. */
+const isIn = ({ grant }: Device, { id, staging }: Firmware): boolean =>
+  grant?.firmware === id && staging?.rollout === grant.rollout;
+
+/** True if the device may have it by itself, or its owner said yes to it. */
+export const isReleasedTo = (device: Device, firmware: Firmware): boolean =>
+  firmware.rollout !== 'none' || isApproved(device, firmware.id) || isIn(device, firmware);
+
+/** What keeps a firmware back that comes by a rollout. */
+function stagedBack(firmware: Firmware, now: number): Nothing | undefined {
+  const { rollout, staging } = firmware;
+  if (rollout !== 'none' || !staging) return undefined;
+  if (staging.state === 'paused') return none('rollout_paused', firmware);
+  if (staging.state === 'halted' || staging.state === 'aborted') return none('rollout_halted', firmware);
+  const opening = opensAt(staging.window, now);
+  return opening === now ? undefined : none('window_closed', firmware, opening);
+}
+
+/** A newer firmware is on its way to the fleet, and this device's turn has not come. */
+function awaited(device: Device, candidates: readonly Firmware[]): Nothing | undefined {
+  const coming = candidates.find(
+    (firmware) =>
+      firmware.rollout === 'none' &&
+      firmware.staging !== undefined &&
+      isLive(firmware.staging) &&
+      isUpdateFor(firmware, device),
+  );
+  return coming && none('waiting_for_stage', coming);
 }
 
 /**
@@ -159,16 +209,35 @@ export function decideUpdate(
   const carried = order && carryOut(order, device, now, policy);
   if (carried) return carried;
 
+  if (device.quarantine)
+    return none(
+      'quarantined',
+      all.find(({ id }) => id === device.quarantine?.firmware),
+    );
   const candidates = candidatesFor(device, all);
-  const [best] = candidates.filter(({ rollout, id }) => rollout !== 'none' || isApproved(device, id));
-  if (!best) return candidates.length > 0 ? none('not_released', candidates[0]) : whyNoCandidate(device, all);
-  if (!isUpdateFor(best, device)) {
+  const { free, barred } = sift(candidates, device, now, policy.requireSignature);
+  const [best] = standing(free.filter((firmware) => isReleasedTo(device, firmware)));
+  if (!best || !isUpdateFor(best, device)) {
+    const coming = awaited(device, free);
+    if (coming) return coming;
+    // What it would get if it might is what its owner wonders about.
+    const missed = barred.find(
+      ({ firmware, bar }) =>
+        isReleasedTo(device, firmware) &&
+        (!best || (bar !== 'sequence_lower' && isUpdateFor(firmware, device))),
+    );
+    if (missed) return none(missed.bar, missed.firmware);
+    const [first] = candidates;
+    if (!best) return first ? none('not_released', first) : whyNoCandidate(device, all);
     const newer = device.version !== undefined && compareVersions(device.version, best.version) > 0;
     return none(newer ? 'device_newer' : 'already_newest', best);
   }
   if (device.declined.some((version) => sameVersion(version, best.version))) return none('declined', best);
 
-  const held = heldBack(device, best, now, policy);
+  const staged = stagedBack(best, now);
+  if (staged) return staged;
+  const maxAttempts = isIn(device, best) ? best.staging?.attempts : undefined;
+  const held = heldBack(device, best, now, maxAttempts === undefined ? policy : { ...policy, maxAttempts });
   if (held) return held;
   if (isTooLarge(best, device)) return none('image_too_large', best);
 

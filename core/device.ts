@@ -1,3 +1,5 @@
+import type { Rhythm } from './rollouts/rhythm.js';
+import type { Grant } from './rollouts/rollout.js';
 import type { Update } from './update.js';
 
 /** A device as its owner's registry knows it. Times are milliseconds since the epoch. */
@@ -28,8 +30,24 @@ export interface Device {
   readonly lastSeen: number;
   /** Versions the owner said no to. */
   readonly declined: readonly string[];
+  /** Of the newest signed firmware that it has proven to run: who signed it, and its sequence. */
+  readonly signer: string | undefined;
+  readonly sequence: number | undefined;
   /** The one update this device is owed, is taking or took last. */
   readonly update: Update | undefined;
+  /** Its place in the newest rollout that let it in. */
+  readonly grant: Grant | undefined;
+  /** How it comes and goes; absent until it has come back once. */
+  readonly rhythm: Rhythm | undefined;
+  /** Set aside: it is offered nothing until its owner says so. */
+  readonly quarantine: Quarantine | undefined;
+}
+
+/** Why a device is set aside, and since when, ms since the epoch. */
+export interface Quarantine {
+  readonly at: number;
+  readonly firmware: string;
+  readonly reason: string;
 }
 
 const MAX_ALIAS_BYTES = 100;

@@ -27,6 +27,11 @@ export const ERROR_TEXTS = {
   too_many_devices: 'This owner has as many devices as the server admits.',
   too_many_downloads: 'Too many downloads are under way; try again in a moment.',
   throttled: 'Too many failed requests; try again later.',
+  // The local gateway (docs/gateway.md)
+  attempt_over: 'This attempt to hand over a firmware is over, or there never was one of this name.',
+  uplink_down: 'The gateway cannot reach its server; try again in a moment.',
+  proxy_refused: 'This gateway carries requests to its own server only.',
+  gateway_busy: 'The gateway has as many devices as it can serve; try again in a moment.',
   // Owner API
   unauthorized: 'An owner key is needed: Authorization: Bearer <ownerKey>.',
   forbidden: 'The scope of this key does not allow this; an owner key does.',
@@ -43,6 +48,18 @@ export const ERROR_TEXTS = {
   image_too_large: 'The firmware is larger than the server accepts (http.maxUploadBytes).',
   field_invalid: 'A field is missing or has a value that is not allowed.',
   upload_invalid: 'The upload is not well-formed multipart/form-data with fields before files.',
+  // Signed firmware
+  signature_required: 'This server takes signed firmware only; publish it with a manifest.',
+  signature_invalid: 'The signature does not belong to this manifest: it was changed after it was signed.',
+  signer_unknown: 'The key that signed this is not one that the owner trusts.',
+  signer_exists: 'The owner trusts this key already.',
+  signers_full: 'The owner trusts 32 keys, and no more; remove one first.',
+  signer_not_found: 'The owner trusts no such key.',
+  manifest_malformed: 'The manifest cannot be read.',
+  manifest_mismatch: 'The manifest is about something else than what was uploaded.',
+  manifest_expired: 'The manifest has expired; sign the firmware anew.',
+  sequence_too_low:
+    'A manifest with this sequence or a higher one has been published before; sign anew with a higher one.',
   // Backup and restore
   backup_invalid: 'The file is damaged or is not a backup of Firmwire.',
   backup_newer: 'The backup was made by a newer version of Firmwire.',

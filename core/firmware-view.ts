@@ -1,4 +1,5 @@
 import type { Firmware, FirmwareFile } from './firmware.js';
+import type { Seal } from './signing/seal.js';
 import { iso } from './view.js';
 
 /** A firmware as its owner sees it, over HTTP and in the retained message. Times are ISO 8601, UTC. */
@@ -16,8 +17,29 @@ export interface FirmwareView {
   readonly sha256: string;
   readonly md5: string;
   readonly files: readonly FirmwareFile[];
+  /** Null: it is not signed. */
+  readonly signature: {
+    /** The id of the key. */
+    readonly signer: string;
+    /** What the owner calls that key; null: they do not trust it. */
+    readonly alias: string | null;
+    readonly sequence: number;
+    readonly expiresAt: string;
+    readonly rollback: boolean;
+    /** The owner trusts the key now, and the signature is its. */
+    readonly trusted: boolean;
+  } | null;
   readonly createdAt: string;
 }
+
+const viewSeal = ({ signer, alias, sequence, expiresAt, rollback, isTrusted }: Seal) => ({
+  signer,
+  alias: alias ?? null,
+  sequence,
+  expiresAt: iso(expiresAt),
+  rollback,
+  trusted: isTrusted,
+});
 
 /** Puts together what an owner is shown of a firmware. */
 export const viewFirmware = (firmware: Firmware): FirmwareView => ({
@@ -33,5 +55,6 @@ export const viewFirmware = (firmware: Firmware): FirmwareView => ({
   sha256: firmware.sha256,
   md5: firmware.md5,
   files: firmware.files,
+  signature: firmware.seal ? viewSeal(firmware.seal) : null,
   createdAt: iso(firmware.createdAt),
 });

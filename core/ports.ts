@@ -5,17 +5,22 @@
  * Durability: a promise resolves when the change is visible to every reader of the store. Operations documented as
  * `durable` resolve only once the change has been written to stable storage.
  */
-import type { Readable } from 'node:stream';
 import type { ApiKey, Owner } from './account.js';
 import type { Span } from './coverage.js';
 import type { Device } from './device.js';
-import type { Firmware } from './firmware.js';
+import type { StoredFirmware } from './firmware.js';
+import type { FirmwareStore, SignerStore } from './firmware-stores.js';
 import type { DeviceHistory, HistoryStore } from './history-store.js';
 import type { Limit } from './limits.js';
 import type { NodeMessage } from './nodes/messages.js';
+import type { Rollout, RolloutEntry } from './rollouts/rollout.js';
+import type { Signer } from './signing/keys.js';
+import type { OwnerMarks } from './signing/marks.js';
 import type { Token } from './token.js';
 import type { Consent } from './update.js';
 
+export type { BlobStore, StagedBlob } from './blob-store.js';
+export type { FirmwareStore, SignerStore } from './firmware-stores.js';
 export type { DeviceHistory, HistoryStore } from './history-store.js';
 
 /** The time, and something to be done later. */
@@ -73,16 +78,22 @@ export interface DeviceStore {
   flushed(): Promise<void>;
 }
 
-export interface FirmwareStore {
-  get(id: string): Promise<Firmware | undefined>;
-  /** An owner's firmware, oldest first. */
-  list(owner: string): Promise<readonly Firmware[]>;
-  /** Durable. Adds or replaces. */
-  put(firmware: Firmware): Promise<void>;
-  /** Durable. False if the owner had no such firmware. */
-  remove(owner: string, id: string): Promise<boolean>;
-  /** True while any firmware of any owner consists of these bytes. */
-  isUsed(sha256: string): Promise<boolean>;
+/** Rollouts, and each owner's log of what was decided about them. */
+export interface RolloutStore {
+  get(id: string): Promise<Rollout | undefined>;
+  /** An owner's rollouts, oldest first. */
+  list(owner: string): Promise<readonly Rollout[]>;
+  /** Those of all owners that are scheduled, running or paused. */
+  live(): Promise<readonly Rollout[]>;
+  /**
+   * Durable. Adds or replaces a rollout and appends lines to its owner's log, as one step.
+   * @returns false, and nothing is written, unless the stored one has the revision before (none: the revision is 1)
+   */
+  put(rollout: Rollout, entries: readonly RolloutEntry[]): Promise<boolean>;
+  /** Durable. Appends lines to the log of their owner. */
+  note(entries: readonly RolloutEntry[]): Promise<void>;
+  /** An owner's log in the order in which it was written. `after` is the `next` of the page before. */
+  log(owner: string, limit: number, after?: string): Promise<Page<RolloutEntry>>;
 }
 
 export interface TokenStore {
@@ -116,40 +127,6 @@ export interface TokenStore {
   kill(udid: string): Promise<void>;
   /** Removes what expired before `now`; at most `limit`. Returns how many. */
   sweep(now: number, limit: number): Promise<number>;
-}
-
-/** Bytes that arrived and wait to be kept. */
-export interface StagedBlob {
-  readonly size: number;
-  readonly sha256: string;
-  readonly md5: string;
-  /** The first bytes, at most as many as were asked for. */
-  readonly head: Uint8Array;
-  /** All bytes, read back. */
-  read(): Promise<Buffer>;
-  /** Durable. Makes the bytes available under their digest. */
-  keep(): Promise<void>;
-  /** Forgets the bytes; harmless after `keep`. */
-  discard(): Promise<void>;
-}
-
-/**
- * Firmware bytes, named by their SHA-256. Where they lie on another machine, everything that needs it rejects with, or
- * emits, FirmwireError `store_unavailable` while it is away; `remove` leaves them to `clean` then.
- */
-export interface BlobStore {
-  /**
-   * Receives bytes without holding them all in memory.
-   * @throws FirmwireError `image_too_large` past `limit` bytes; nothing is left behind then
-   */
-  stage(source: Readable | Uint8Array, limit: number, headBytes: number): Promise<StagedBlob>;
-  /** Small enough bytes that are held in memory anyway; undefined if they have to be streamed. */
-  cached(sha256: string, size: number): Promise<Buffer | undefined>;
-  /** The bytes from `start` to `end`, exclusive. Emits an error if there are none. */
-  open(sha256: string, start: number, end: number): Readable;
-  remove(sha256: string): Promise<void>;
-  /** Removes staged bytes of a process that died, and bytes for which `isUsed` is false. Returns how many. */
-  clean(isUsed: (sha256: string) => Promise<boolean>): Promise<number>;
 }
 
 /** Where messages to owners leave. A message may be lost: what is owed stands in the stores. */
@@ -255,7 +232,9 @@ export type StoreEntry =
   | { readonly kind: 'history'; readonly value: DeviceHistory }
   | { readonly kind: 'token'; readonly value: Token }
   | { readonly kind: 'retained'; readonly value: RetainedEntry }
-  | { readonly kind: 'firmware'; readonly value: Firmware }
+  | { readonly kind: 'firmware'; readonly value: StoredFirmware }
+  | { readonly kind: 'marks'; readonly value: OwnerMarks }
+  | { readonly kind: 'signer'; readonly value: Signer }
   | { readonly kind: 'key'; readonly value: ApiKey }
   | { readonly kind: 'owner'; readonly value: Owner };
 
@@ -267,7 +246,7 @@ export interface StoreArchive {
   isEmpty(): Promise<boolean>;
   /**
    * Every record, read as the caller goes on while others write: devices, their histories, tokens, retained
-   * messages, firmware, keys, owners. Each is whole, as it was at one moment. Of the owners that were there at the beginning nothing is missing
+   * messages, firmware, marks of sequences, signers, keys, owners. Each is whole, as it was at one moment. Of the owners that were there at the beginning nothing is missing
    * that was there all the time; what is added or removed meanwhile may be there or not. What points to something is
    * read before it, so that what it points to is there too, unless it was removed meanwhile; a history follows its
    * device, without which there is none. The same record may come twice; then the later one is newer.
@@ -289,6 +268,7 @@ export interface Stores {
   readonly accounts: AccountStore;
   readonly devices: DeviceStore;
   readonly firmware: FirmwareStore;
+  readonly signers: SignerStore;
   readonly tokens: TokenStore;
   readonly history: HistoryStore;
   readonly archive: StoreArchive;

@@ -9,6 +9,13 @@ export const deviceTopic = (owner: string, udid: string): string => `/${owner}/$
 /** Where a device checks in, sends status texts and leaves its will. */
 export const statusTopic = (owner: string, udid: string): string => `/${owner}/${udid}/status`;
 
+/** Where a device gets the manifest of its update, once it has asked. */
+export const manifestTopic = (owner: string, udid: string): string => `/${owner}/${udid}/firmwire/manifest`;
+
+/** Where it asks, with any payload. */
+export const manifestRequestTopic = (owner: string, udid: string): string =>
+  `${manifestTopic(owner, udid)}/get`;
+
 /** The device's state, retained, for the owner. */
 export const stateTopic = (owner: string, udid: string): string => `/${owner}/rtm/devices/${udid}`;
 

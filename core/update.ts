@@ -1,3 +1,5 @@
+import type { Seal } from './signing/seal.js';
+
 /**
  * The life of one update on one device. Each function is one arrow of the diagram in docs/update-states.md;
  * nothing else changes an update's state.
@@ -24,6 +26,9 @@ export interface Update {
   readonly state: UpdateState;
   /** When it entered this state, ms. */
   readonly since: number;
+  /** Who signed it, and its sequence; undefined: it is not signed. */
+  readonly signer: string | undefined;
+  readonly sequence: number | undefined;
   /** What the device ran when this update began. */
   readonly from: string | undefined;
   readonly consent: Consent | undefined;
@@ -37,6 +42,8 @@ export interface Update {
   readonly proven: boolean;
   /** Complete transfers and reported failures so far. */
   readonly attempts: number;
+  /** Downloads begun since one was complete. */
+  readonly begun?: number | undefined;
   /** The updater's own text after a failure. */
   readonly error: string | undefined;
   /** Asked, and to be asked again at this time. */
@@ -49,13 +56,17 @@ interface Target {
   readonly id: string;
   readonly version: string;
   readonly size: number;
+  readonly seal?: Pick<Seal, 'signer' | 'sequence'> | undefined;
 }
+
+const signedAs = ({ seal }: Target) => ({ signer: seal?.signer, sequence: seal?.sequence });
 
 function begin(state: UpdateState, target: Target, from: string | undefined, now: number): Update {
   return {
     firmware: target.id,
     version: target.version,
     size: target.size,
+    ...signedAs(target),
     state,
     since: now,
     from,
@@ -141,12 +152,14 @@ export function offered(
   now: number,
 ): Update {
   const next = about(update, target, from, now);
-  return enter(next, 'offered', now, { consent, token, startedAt: undefined, cancelOwed: false });
+  // It may have been signed anew since the update began.
+  const signed = signedAs(target);
+  return enter(next, 'offered', now, { ...signed, consent, token, startedAt: undefined, cancelOwed: false });
 }
 
 /** A download began. */
 export const downloading = (update: Update, now: number): Update =>
-  enter(update, 'downloading', now, { startedAt: now });
+  enter(update, 'downloading', now, { startedAt: now, begun: (update.begun ?? 0) + 1 });
 
 /**
  * The whole body was handed over, but the connection broke at its end or the server stopped: the device may lack the
@@ -156,6 +169,7 @@ export const handedOver = (update: Update): Update => ({
   ...update,
   proven: true,
   attempts: update.attempts + 1,
+  begun: 0,
   startedAt: undefined,
   token: undefined,
 });

@@ -1,5 +1,6 @@
 import type { Decision, Nothing, Reason } from './decide.js';
 import type { Device } from './device.js';
+import type { Firmware } from './firmware.js';
 import type { Update } from './update.js';
 
 /** Why a device has, or has not, been updated: a stable name, and one sentence for a person. */
@@ -24,6 +25,11 @@ const freeKib = (bytes: number): string => `${Math.floor(bytes / 1024)} KiB`;
 const at = (ms: number | undefined): string =>
   ms === undefined ? 'some time' : `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
+const lowerThan = (sequence: number | undefined, firmware: Firmware | undefined): string =>
+  sequence !== undefined && sequence > (firmware?.seal?.sequence ?? 0)
+    ? `it has run ${sequence}`
+    : 'a higher one has been released';
+
 type NoneSentence = (device: Device, decision: Nothing) => string;
 
 const lastError = (device: Device): string =>
@@ -44,12 +50,35 @@ const NONE: Readonly<Record<Reason, NoneSentence>> = {
   declined: (_, { firmware }) => `You declined ${firmware?.version}.`,
   postponed: (_, { firmware, until }) =>
     `You wanted to be asked again about ${firmware?.version} at ${at(until)}.`,
+  unsigned: (_, { firmware }) =>
+    `Firmware ${firmware?.version} is not signed, and this server offers signed firmware only.`,
+  signer_untrusted: (_, { firmware }) =>
+    `Firmware ${firmware?.version} is signed with the key ${firmware?.seal?.signer ?? 'of somebody'}, which you do not trust.`,
+  manifest_expired: (_, { firmware }) =>
+    `What you signed about ${firmware?.version} expired at ${at(firmware?.seal?.expiresAt)}; sign it anew.`,
+  sequence_lower: ({ sequence }, { firmware }) =>
+    `Firmware ${firmware?.version} has the sequence ${firmware?.seal?.sequence}, and ${lowerThan(sequence, firmware)}; sign a rollback to go back.`,
   image_too_large: ({ freeSpace }, { firmware }) =>
     `The image needs ${kib(firmware?.size ?? 0)}, the device has ${freeKib(freeSpace ?? 0)}.`,
   unverified: (_, { firmware }) =>
     `It took ${firmware?.version}, but reports no version, so nobody can tell whether it runs it.`,
   retry_pause: (device, { firmware, until }) =>
     `The attempt to install ${firmware?.version} failed (${lastError(device)}); next try after ${at(until)}.`,
+  waiting_for_stage: (_, { firmware }) => {
+    const { stage, of, state } = firmware?.staging ?? { stage: 1, of: 1, state: 'running' };
+    const version = firmware?.version;
+    if (state === 'scheduled') return `Waiting for the rollout of ${version}, which has not begun.`;
+    if (state === 'paused')
+      return `Waiting for the rollout of ${version}, which is paused at stage ${stage} of ${of}.`;
+    return `Waiting for its turn in the rollout of ${version}, which is at stage ${stage} of ${of}.`;
+  },
+  window_closed: (_, { firmware, until }) =>
+    `Firmware ${firmware?.version} waits for the window of its rollout, which opens at ${at(until)}.`,
+  rollout_paused: (_, { firmware }) => `The rollout of ${firmware?.version} is paused.`,
+  rollout_halted: (_, { firmware }) =>
+    `The rollout of ${firmware?.version} was ${firmware?.staging?.state === 'aborted' ? 'aborted' : 'halted'}.`,
+  quarantined: ({ quarantine }) =>
+    `It is set aside since ${at(quarantine?.at)}: ${quarantine?.reason}; send it an update, or let it back in.`,
   attempts_used_up: (device, { firmware }) =>
     `Failed to install ${firmware?.version} ${device.update?.attempts ?? 0} times (${lastError(device)}); send it again to retry.`,
 };

@@ -1,12 +1,13 @@
-import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { FirmwireError } from '../core/errors.js';
 import type { Log } from '../core/ports.js';
 import { type ApiParts, apiRoutes } from './api/index.js';
+import { answerBrokenRequest } from './broken-request.js';
 import { type DeviceRoutesParts, deviceRoutes } from './device/index.js';
 import { apiDocs } from './docs.js';
 import { apiFailure } from './failures.js';
 import { isOperation, type OperationsParts, operationRoutes } from './operations.js';
+import { isRelay, type RelayRoutesParts, relayRoutes } from './relay/index.js';
 import { requestIds, routeOf } from './request-facts.js';
 import { ownersPage } from './rtm.js';
 import { CONNECTIONS_CHECK_MS, isSecure } from './secure-port.js';
@@ -14,6 +15,7 @@ import { mqttOverWebSocket, type WebSocketParts } from './websocket.js';
 
 export interface AppParts {
   readonly device: DeviceRoutesParts;
+  readonly relay: RelayRoutesParts;
   readonly api: ApiParts;
   readonly webSocket: WebSocketParts;
   readonly operations: OperationsParts;
@@ -71,7 +73,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       reply.header('Connection', 'close');
       return done(new FirmwireError('tls_required'));
     }
-    if (state() !== 'draining') return done();
+    // What a gateway has begun may end as a download without one may.
+    if (state() !== 'draining' || isRelay(request)) return done();
     reply.header('Connection', 'close').header('Retry-After', '5');
     done(new FirmwireError('draining'));
   });
@@ -85,21 +88,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   operationRoutes(app, parts.operations);
   await apiDocs(app);
   await app.register(deviceRoutes, { ...parts.device, prefix: '/device' });
+  await app.register(relayRoutes, { ...parts.relay, prefix: '/relay' });
   await app.register(apiRoutes, { ...parts.api, prefix: '/api/v1' });
   await app.register(async (scope) => mqttOverWebSocket(scope, parts.webSocket));
   const { pageFolder } = parts;
   if (pageFolder !== undefined) await app.register(async (scope) => ownersPage(scope, pageFolder));
   return app;
-}
-
-/** Answers what is no HTTP at all, and lets pass what devices are known to send. */
-function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
-  // Devices send a stray CRLF after the body (wire.md 4); the answer is already on its way.
-  if (error.code === 'HPE_CLOSED_CONNECTION') return;
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const status = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { Principal, Scope } from '../core/account.js';
 import { FirmwireError } from '../core/errors.js';
@@ -6,11 +7,11 @@ import type { Accounts } from '../core/services/accounts.js';
 const BEARER = /^Bearer +(\S+)$/i;
 
 /** What a request sends as `Authorization: Bearer` (RFC 6750). */
-export const bearerOf = ({ headers }: FastifyRequest): string | undefined =>
+export const bearerOf = ({ headers }: { headers: IncomingHttpHeaders }): string | undefined =>
   BEARER.exec(headers.authorization ?? '')?.[1];
 
 /** The API key of a request: the header `Authentication` of THiNX devices, or `Authorization: Bearer` (RFC 6750). */
-export function keyOf(request: FastifyRequest): string | undefined {
+export function keyOf(request: { headers: IncomingHttpHeaders }): string | undefined {
   const { authentication } = request.headers;
   const plain = Array.isArray(authentication) ? authentication[0] : authentication;
   const key = plain?.trim() || bearerOf(request);

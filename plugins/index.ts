@@ -3,6 +3,7 @@ import type { Authentication } from './authentication.js';
 import type { Availability } from './availability.js';
 import type { ClientLimits } from './client-limits.js';
 import type { HomeAssistant } from './home-assistant.js';
+import type { ManifestRequests } from './manifest-requests.js';
 import type { OncePerSession } from './once-per-session.js';
 import type { OwnerReplies } from './owner-replies.js';
 import type { TopicRights } from './topic-rights.js';
@@ -15,7 +16,8 @@ import type { TopicRights } from './topic-rights.js';
  *    client-limits before it, so that what is refused anyway is cheap.
  * 3. availability before owner-replies and home-assistant: an answer is acted upon by telling a device, which must be known
  *    to be there.
- * 4. once-per-session last: it notes what it lets through, so nothing may deny after it.
+ * 4. manifest-requests anywhere after the rights: it only answers.
+ * 5. once-per-session last: it notes what it lets through, so nothing may deny after it.
  */
 export const inOrder = (plugins: {
   authentication: Authentication;
@@ -25,6 +27,7 @@ export const inOrder = (plugins: {
   ownerReplies: OwnerReplies;
   /** Absent: its topics are nobody's. */
   homeAssistant: HomeAssistant | undefined;
+  manifestRequests: ManifestRequests;
   oncePerSession: OncePerSession;
 }): readonly Plugin[] => [
   plugins.authentication,
@@ -33,5 +36,6 @@ export const inOrder = (plugins: {
   plugins.availability,
   plugins.ownerReplies,
   ...(plugins.homeAssistant ? [plugins.homeAssistant] : []),
+  plugins.manifestRequests,
   plugins.oncePerSession,
 ];

@@ -1,6 +1,14 @@
 import type { Owner } from '../../core/account.js';
 import { FirmwireError } from '../../core/errors.js';
-import type { DeviceHistory, HistoryStore, StoreArchive, StoreEntry, Stores } from '../../core/ports.js';
+import type {
+  DeviceHistory,
+  FirmwareStore,
+  HistoryStore,
+  StoreArchive,
+  StoreEntry,
+  Stores,
+} from '../../core/ports.js';
+import type { OwnerMarks } from '../../core/signing/marks.js';
 import type { Token } from '../../core/token.js';
 import type { RetainedStore } from '../retained.js';
 
@@ -18,6 +26,12 @@ export interface HistoryArchive {
   restore(history: DeviceHistory): Promise<void>;
 }
 
+/** What a `FirmwareStore` is asked besides when all marks move. */
+export interface MarksArchive {
+  /** Writes an owner's marks in the place of what there is. */
+  restoreMarks(marks: OwnerMarks): Promise<void>;
+}
+
 /** Which store this is, and how far a restore into it has got. Each step is atomic and durable. */
 export interface ArchiveState {
   id(): Promise<string>;
@@ -30,7 +44,8 @@ export interface ArchiveState {
   finish(id: string): Promise<void>;
 }
 
-type Parts = Pick<Stores, 'accounts' | 'devices' | 'firmware'> & {
+type Parts = Pick<Stores, 'accounts' | 'devices' | 'signers'> & {
+  readonly firmware: FirmwareStore & MarksArchive;
   readonly tokens: TokenArchive;
   readonly history: HistoryStore & HistoryArchive;
   readonly retained: RetainedStore;
@@ -53,6 +68,10 @@ export function storeArchive(stores: Parts, state: ArchiveState): StoreArchive {
         return stores.devices.update(entry.value.udid, () => entry.value);
       case 'firmware':
         return stores.firmware.put(entry.value);
+      case 'marks':
+        return stores.firmware.restoreMarks(entry.value);
+      case 'signer':
+        return stores.signers.add(entry.value);
       case 'token':
         return stores.tokens.restore(entry.value);
       case 'history':
@@ -78,6 +97,12 @@ export function storeArchive(stores: Parts, state: ArchiveState): StoreArchive {
     for await (const value of stores.retained.withPrefix('')) yield { kind: 'retained', value };
     for (const { id } of owners)
       for (const value of await stores.firmware.list(id)) yield { kind: 'firmware', value };
+    for (const { id: owner } of owners) {
+      const marks = await stores.firmware.marks(owner);
+      if (marks.length > 0) yield { kind: 'marks', value: { owner, marks } };
+    }
+    for (const { id } of owners)
+      for (const value of await stores.signers.list(id)) yield { kind: 'signer', value };
     for (const { id } of owners)
       for (const value of await stores.accounts.listKeys(id)) yield { kind: 'key', value };
     for (const value of owners) yield { kind: 'owner', value };

@@ -1,10 +1,18 @@
 import { sameGround } from '../arrival.js';
-import { candidatesFor, type Decision, decideUpdate, type Nothing, type OfferPolicy } from '../decide.js';
+import {
+  candidatesFor,
+  type Decision,
+  decideUpdate,
+  isReleasedTo,
+  type Nothing,
+  type OfferPolicy,
+} from '../decide.js';
 import type { Device } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import type { Firmware } from '../firmware.js';
 import type { KeyedLock } from '../keyed-lock.js';
 import type { Clock, TokenStore } from '../ports.js';
+import { sift, standing } from '../signing/seal.js';
 import { approved, asked, type Consent, gaveUp, isOpenQuestion, type Update, withdrawn } from '../update.js';
 import type { Catalog } from './catalog.js';
 import { type Issuer, type Offer, Overtaken } from './issuer.js';
@@ -92,7 +100,9 @@ export class Desk {
       const device = await this.#parts.records.settled(udid);
       if (!device) throw new FirmwireError('no_such_device');
       const all = await this.#parts.catalog.list(device.owner);
-      const [newest] = candidatesFor(device, all).filter(({ rollout }) => rollout !== 'none');
+      const { clock, policy } = this.#parts;
+      const { free } = sift(candidatesFor(device, all), device, clock.now(), policy.requireSignature);
+      const [newest] = standing(free.filter((firmware) => isReleasedTo(device, firmware)));
       const decision = await this.#decide(device);
       const issue = async (firmware: Firmware, consent: Consent): Promise<Offer> => {
         if (!this.#parts.issuer.mayIssue(udid)) throw new FirmwireError('throttled');
@@ -198,7 +208,7 @@ export class Desk {
     const closed = await this.#parts.records.change(udid, (known) => {
       const { update } = known;
       if (!update || !holds(known)) return known;
-      if (isSpent) return { ...known, update: gaveUp(update, update.error ?? stillOld(known), now) };
+      if (isSpent) return givenUp(known, gaveUp(update, update.error ?? stillOld(known), now), now);
       return { ...known, update: update.token === undefined ? undefined : withdrawn(update, now) };
     });
     return closed ?? device;
@@ -208,6 +218,14 @@ export class Desk {
   #isOpen({ state }: Update, udid: string): boolean {
     return OPEN.has(state) || (state === 'downloading' && !this.#parts.transfers.isActive(udid));
   }
+}
+
+/** A device that has failed in a rollout is set aside: it would be the first to try whatever comes next. */
+function givenUp(device: Device, update: Update, now: number): Device {
+  const failed = { ...device, update };
+  if (device.grant?.firmware !== update.firmware) return failed;
+  const reason = `it failed to install ${update.version} ${update.attempts} times`;
+  return { ...failed, quarantine: device.quarantine ?? { at: now, firmware: update.firmware, reason } };
 }
 
 const stillOld = ({ version, update }: Device): string =>
@@ -222,6 +240,8 @@ const KEEPS_OPEN: ReadonlySet<string> = new Set([
   'retry_pause',
   'attempts_used_up',
   'unverified',
+  'window_closed',
+  'rollout_paused',
 ]);
 
 interface Parts {

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { cover, coversAll, type Span } from '../coverage.js';
+import type { OfferPolicy } from '../decide.js';
 import type { Device } from '../device.js';
 import { FirmwireError, isStoreFailure } from '../errors.js';
 import type { Firmware } from '../firmware.js';
 import type { Clock, DownloadOutcome, Telemetry, TokenStore } from '../ports.js';
+import { barOf } from '../signing/seal.js';
 import { isLive, isToken, type Token, tokenHash } from '../token.js';
 import { downloaded, downloading, handedOver, type Update } from '../update.js';
 import type { Catalog } from './catalog.js';
@@ -25,6 +27,7 @@ interface Parts {
   readonly transfers: Transfers;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  readonly policy: Pick<OfferPolicy, 'requireSignature'>;
 }
 
 /** What a live token is for. */
@@ -55,6 +58,7 @@ export class Downloads {
     const firmware = await catalog.get(known.owner, known.firmware);
     // A firmware that was withdrawn or replaced is refused: never a mixture of old and new bytes.
     if (firmware?.sha256 !== known.sha256) throw this.#refused();
+    if (await this.#isBarred(firmware, known.udid)) throw this.#refused();
     if (freeSpace !== undefined && firmware.size > freeSpace) await this.#refuse(known, firmware, freeSpace);
     return { token: known, firmware, freeSpace };
   }
@@ -71,13 +75,24 @@ export class Downloads {
       ...device,
       lastSeen: clock.now(),
       freeSpace: freeSpace ?? device.freeSpace,
-      update: ifAbout(device.update, token, (update) => downloading(update, clock.now())),
+      ...looping(
+        { ...device, update: ifAbout(device.update, token, (update) => downloading(update, clock.now())) },
+        clock.now(),
+      ),
     }));
     if (!begun) throw this.#refused();
     this.#parts.telemetry.token('redeemed');
     const transfer: Transfer = { udid: token.udid, progress: 0, abort };
     transfers.begin(transfer);
     return new Delivery(this.#parts, begun, attempt, firmware, transfer);
+  }
+
+  /** What was offered may have expired since, or something with a higher sequence has been released. */
+  async #isBarred(firmware: Firmware, udid: string): Promise<boolean> {
+    const { records, clock, policy } = this.#parts;
+    if (firmware.manifest === undefined) return policy.requireSignature;
+    const device = await records.get(udid);
+    return !device || barOf(firmware, device, clock.now(), policy.requireSignature) !== undefined;
   }
 
   #refused(): FirmwireError {
@@ -98,6 +113,17 @@ export class Downloads {
     this.#parts.telemetry.token('refused');
     throw new FirmwireError('not_enough_space', `The image ${error}.`);
   }
+}
+
+/** Downloads that a device may begin without one being complete; a bad network breaks some off. */
+const MOST_BEGUN = 25;
+
+/** A device that begins and begins is set aside: it spends the bandwidth of all. What it has begun now it may end. */
+function looping(device: Device, now: number): Pick<Device, 'update' | 'quarantine'> {
+  const { update, quarantine } = device;
+  if (quarantine || (update?.begun ?? 0) < MOST_BEGUN || !update) return { update, quarantine };
+  const reason = `it began to download ${update.version} ${update.begun} times and never had all of it`;
+  return { update, quarantine: { at: now, firmware: update.firmware, reason } };
 }
 
 /** Changes an update if it is the one this token was issued for. */

@@ -1,9 +1,10 @@
-import { candidatesFor, isUpdateFor } from '../decide.js';
+import { candidatesFor, isUpdateFor, type OfferPolicy } from '../decide.js';
 import { type Device, decline } from '../device.js';
-import { FirmwireError } from '../errors.js';
+import { type ErrorCode, FirmwireError } from '../errors.js';
 import { mismatch } from '../firmware.js';
 import type { KeyedLock } from '../keyed-lock.js';
 import type { Clock, TokenStore } from '../ports.js';
+import { type Bar, barOf, sift, standing } from '../signing/seal.js';
 import { ordered, orderedAgain, withdrawn } from '../update.js';
 import { compareVersions, sameVersion } from '../version.js';
 import type { Catalog } from './catalog.js';
@@ -21,7 +22,8 @@ export class Orders {
   /**
    * The owner sends one device an update: their call is the consent. Durable.
    * @param id absent: the newest firmware for this device
-   * @throws FirmwireError `no_such_device`, `firmware_not_found`, `wrong_target`, `not_newer`
+   * @throws FirmwireError `no_such_device`, `firmware_not_found`, `wrong_target`, `not_newer`; `signature_required`,
+   *   `signer_unknown`, `manifest_expired`, `sequence_too_low`, also if it is forced
    */
   async order(owner: string, udid: string, id: string | undefined, forced: boolean): Promise<void> {
     await this.#parts.lock.acquire(udid, async () => {
@@ -29,7 +31,10 @@ export class Orders {
       if (!device) throw new FirmwireError('no_such_device');
       const all = await this.#parts.catalog.list(owner);
       const candidates = candidatesFor(device, all);
-      const firmware = id === undefined ? candidates[0] : all.find((known) => known.id === id);
+      const { clock, policy } = this.#parts;
+      const { free } = sift(candidates, device, clock.now(), policy.requireSignature);
+      const newest = standing(free)[0] ?? candidates[0];
+      const firmware = id === undefined ? newest : all.find((known) => known.id === id);
       if (!firmware) throw new FirmwireError('firmware_not_found');
       const miss = mismatch(firmware, device);
       if (miss)
@@ -37,6 +42,8 @@ export class Orders {
           'wrong_target',
           `This firmware is not meant for this device: its ${miss} differs.`,
         );
+      const bar = barOf(firmware, device, clock.now(), policy.requireSignature);
+      if (bar) throw new FirmwireError(BARRED[bar], SENTENCES[bar]);
       if (!forced && !isUpdateFor(firmware, device)) throw new FirmwireError('not_newer');
       // Sending an older version means not wanting the newer ones; or they would be offered right after it.
       const unwanted = candidates.filter(({ version }) => compareVersions(version, firmware.version) > 0);
@@ -55,6 +62,7 @@ export class Orders {
         return {
           ...chosen,
           freeSpace: undefined,
+          quarantine: undefined,
           update:
             isOut && known.update
               ? orderedAgain(known.update, forced)
@@ -81,6 +89,21 @@ export class Orders {
   }
 }
 
+/** What an owner is told who orders what must not be handed out. */
+const BARRED: Readonly<Record<Bar, ErrorCode>> = {
+  unsigned: 'signature_required',
+  signer_untrusted: 'signer_unknown',
+  manifest_expired: 'manifest_expired',
+  sequence_lower: 'sequence_too_low',
+};
+const SENTENCES: Readonly<Record<Bar, string | undefined>> = {
+  unsigned: 'This firmware is not signed, and this server hands out signed firmware only.',
+  signer_untrusted: undefined,
+  manifest_expired: undefined,
+  sequence_lower:
+    'This device has run, or may have, a firmware with a higher sequence; sign a rollback to go back.',
+};
+
 /** States in which a withdrawn firmware is taken back from a device; what has landed on it stays. */
 const RETRACTABLE: ReadonlySet<string> = new Set([
   'offered',
@@ -97,6 +120,7 @@ interface Parts {
   readonly tokens: TokenStore;
   readonly transfers: Transfers;
   readonly clock: Clock;
+  readonly policy: Pick<OfferPolicy, 'requireSignature'>;
   /** The desk's, keyed by UDID. */
   readonly lock: KeyedLock;
 }

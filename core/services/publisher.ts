@@ -5,7 +5,10 @@ import { checkImageName, renderFiles } from '../files-body.js';
 import { type Firmware, type FirmwareFile, mismatch, type Release, sameTarget } from '../firmware.js';
 import { IMAGE_HEAD_BYTES, inspectImage } from '../image.js';
 import { type Platform, readPlatform, takesFiles } from '../platform.js';
-import type { BlobStore, Clock, DeviceStore, Lock, StagedBlob } from '../ports.js';
+import type { BlobStore, Clock, DeviceStore, Lock, SignerStore, StagedBlob } from '../ports.js';
+import { admitManifest } from '../signing/admission.js';
+import { readManifest } from '../signing/manifest.js';
+import { type Mark, mustRise } from '../signing/marks.js';
 import { sameVersion } from '../version.js';
 import type { Announced, Announcer } from './announcer.js';
 import type { Catalog } from './catalog.js';
@@ -21,6 +24,8 @@ export interface PublishFields {
   readonly envHash: string | undefined;
   readonly tags: readonly string[];
   readonly rollout: Release;
+  /** What the owner signed about it; undefined: it is not signed. */
+  readonly manifest: string | undefined;
 }
 
 /** One file that has arrived and waits. */
@@ -61,11 +66,12 @@ export class Publisher {
   /**
    * Publishes firmware and tells every device it concerns. Resolves once bytes and record are on stable storage and
    * everybody who is connected has been told. The files are used up, whatever comes of it.
-   * @throws FirmwireError `image_refused`, `version_exists`, `field_invalid`
+   * @throws FirmwireError `image_refused`, `version_exists`, `field_invalid`, `sequence_too_low`, and as `admitManifest`
    */
   async publish(owner: string, fields: PublishFields, files: readonly ArrivedFile[]): Promise<Published> {
     const staged: StagedBlob[] = files.map(({ blob }) => blob);
     try {
+      await this.#admit(owner, fields, files);
       const platform = await this.#platformOf(owner, fields);
       const body = await this.#bodyOf(platform, files, staged);
       const firmware = this.#describe(owner, fields, platform, body, files);
@@ -122,6 +128,26 @@ export class Publisher {
     );
   }
 
+  /** Whether this may be published at all, as far as signatures go. Throws as `admitManifest`. */
+  async #admit(owner: string, fields: PublishFields, files: readonly ArrivedFile[]): Promise<void> {
+    const { platform, version, manifest } = fields;
+    const about = { owner, platform, version, files: listedFiles(files) };
+    const signers = manifest === undefined ? [] : await this.#parts.signers.list(owner);
+    admitManifest(manifest, about, signers, this.#parts.clock.now(), this.#parts.requireSignature);
+  }
+
+  /** What insists that the sequence rises. @param before what was signed about the same bytes before, if they are there */
+  async #checkOf(
+    { owner, manifest: text }: Firmware,
+    before: string | undefined,
+  ): Promise<(marks: readonly Mark[]) => void> {
+    // Exactly this has been published before: its sender has not had the answer, or releases it now.
+    if (text === undefined || text === before) return () => {};
+    const manifest = readManifest(text);
+    const trusted = new Set((await this.#parts.signers.list(owner)).map(({ id }) => id));
+    return (marks) => mustRise(marks, manifest, trusted);
+  }
+
   /** The platform whose updater will see the image: as said, or that of the one device it is for. */
   async #platformOf(owner: string, { platform, udid }: PublishFields): Promise<Platform | undefined> {
     if (platform !== undefined) return readPlatform(platform);
@@ -159,21 +185,17 @@ export class Publisher {
     files: readonly ArrivedFile[],
   ): Firmware {
     const { chip } = inspectImage(body.head, platform);
-    const listed: FirmwareFile[] = files.map(({ name, blob }) => ({
-      name,
-      size: blob.size,
-      sha256: blob.sha256,
-    }));
     return {
       id: randomUUID(),
       owner,
       ...fields,
+      staging: undefined,
       chip,
       size: body.size,
       sha256: body.sha256,
       md5: body.md5,
       format: takesFiles(platform) ? 'files' : 'image',
-      files: listed,
+      files: listedFiles(files),
       createdAt: this.#parts.clock.now(),
     };
   }
@@ -188,9 +210,14 @@ export class Publisher {
         (other) => sameTarget(other, firmware) && sameVersion(other.version, firmware.version),
       );
       if (known && known.sha256 !== firmware.sha256) throw new FirmwireError('version_exists');
+      const next = merged(known, firmware);
+      const check = await this.#checkOf(next, known?.manifest);
+      // Before anything is kept; and again with the write, as the one step that counts.
+      check(await catalog.marks(firmware.owner));
       await body.keep();
-      const stored = known ? { ...known, rollout: firmware.rollout } : firmware;
-      await catalog.put(stored);
+      await catalog.put(next, check);
+      // As everybody sees it from now on, with what its manifest comes to.
+      const stored = (await catalog.get(next.owner, next.id)) ?? next;
       // Here, where no withdrawal can come in between: the last word on a topic holds.
       feed.firmwareStored(stored);
       return { stored, created: !known };
@@ -198,8 +225,23 @@ export class Publisher {
   }
 }
 
+const listedFiles = (files: readonly ArrivedFile[]): FirmwareFile[] =>
+  files.map(({ name, blob }) => ({ name, size: blob.size, sha256: blob.sha256 }));
+
+/** What is stored of a firmware, if the same bytes for the same devices are there already. */
+function merged(known: Firmware | undefined, firmware: Firmware): Firmware {
+  if (!known) return firmware;
+  const isSignedAnew = firmware.manifest !== undefined && firmware.manifest !== known.manifest;
+  if (!isSignedAnew) return { ...known, rollout: firmware.rollout };
+  const { id, notes, staging } = known;
+  return { ...firmware, id, notes: firmware.notes ?? notes, staging };
+}
+
 interface Parts {
   readonly catalog: Catalog;
+  readonly signers: Pick<SignerStore, 'list'>;
+  /** `firmware.requireSignature` */
+  readonly requireSignature: boolean;
   readonly blobs: BlobStore;
   readonly devices: DeviceStore;
   readonly orders: Orders;

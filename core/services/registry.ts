@@ -8,6 +8,7 @@ import { KeyedLock } from '../keyed-lock.js';
 import type { LimitWatch } from '../limits.js';
 import { Recent } from '../nodes/recent.js';
 import type { Clock, DeviceStore, Lock, Log, Telemetry, TokenStore } from '../ports.js';
+import { returned } from '../rollouts/rhythm.js';
 import type { OwnerFeed } from './owner-feed.js';
 import type { Records } from './records.js';
 import type { Transfers } from './transfers.js';
@@ -70,7 +71,7 @@ export class Registry {
     return this.#lock.acquire(`${owner}/${facts.mac ?? facts.udid ?? ''}`, async () => {
       const known = (await this.find(owner, facts)) ?? (await this.#admitOnce(owner, facts));
       if ('created' in known) return { device: known.created, stored: Promise.resolve() };
-      return { device: known, ...(await this.#hear(known.udid, facts)) };
+      return { device: known, ...(await this.#hear(known.udid, facts, true)) };
     });
   }
 
@@ -109,21 +110,30 @@ export class Registry {
     stored.catch((err: unknown) => this.#parts.log.error({ err, udid }, 'a check-in cannot be stored'));
   }
 
-  async #hear(udid: string, facts: CheckIn): Promise<{ device?: Device; stored: Promise<unknown> }> {
+  /** @param isReturn over HTTP a device is silent between two check-ins */
+  async #hear(
+    udid: string,
+    facts: CheckIn,
+    isReturn = false,
+  ): Promise<{ device?: Device; stored: Promise<unknown> }> {
     const { records, clock } = this.#parts;
     const before = await records.settled(udid);
     if (!before) return { stored: Promise.resolve() };
     const isRoutine = decidesAlike(before, arrived(before, facts, clock.now()));
-    const noted = this.#note(udid, facts, isRoutine);
+    const noted = this.#note(udid, facts, isRoutine, isReturn);
     // Heard of by whoever waits for it; until somebody does it must not count as unheard.
     if (isRoutine) noted.catch(() => {});
     const device = isRoutine ? before : await noted;
     return { ...(device && { device }), stored: noted };
   }
 
-  async #note(udid: string, facts: CheckIn, lazy: boolean): Promise<Device | undefined> {
+  async #note(udid: string, facts: CheckIn, lazy: boolean, isReturn = false): Promise<Device | undefined> {
     const { records, feed, clock } = this.#parts;
-    const device = await records.change(udid, (known) => arrived(known, facts, clock.now()), lazy);
+    const note = (known: Device): Device => {
+      const now = clock.now();
+      return arrived(isReturn ? cameBack(known, now) : known, facts, now);
+    };
+    const device = await records.change(udid, note, lazy);
     if (device) feed.deviceEvent(device, 'checkin', versionOf(device));
     return device;
   }
@@ -151,8 +161,14 @@ export class Registry {
     if (event) this.#gone.add(udid);
     const known = await records.get(udid);
     // A device that comes and goes for each download would be written at every turn.
-    const isFresh = known !== undefined && now - known.lastSeen < SEEN_EVERY_MS;
-    const device = isFresh ? known : await records.change(udid, (each) => ({ ...each, lastSeen: now }), true);
+    // How often a device comes back with a new firmware is evidence, and counted each time.
+    const isWatched = event === undefined && known?.grant?.installedAt !== undefined;
+    const isFresh = known !== undefined && !isWatched && now - known.lastSeen < SEEN_EVERY_MS;
+    const note = (each: Device): Device => ({
+      ...(event === undefined ? counted(cameBack(each, now)) : each),
+      lastSeen: now,
+    });
+    const device = isFresh ? known : await records.change(udid, note, true);
     if (!device) return;
     if (isFresh) await feed.state(device);
     if (event) feed.deviceEvent(device, event);
@@ -221,6 +237,19 @@ export class Registry {
     return false;
   }
 }
+
+/** A device has come back after a silence: learns how long that usually is. Short ones are not told apart from none. */
+function cameBack(device: Device, now: number): Device {
+  const silence = now - device.lastSeen;
+  if (silence < SEEN_EVERY_MS) return device;
+  return { ...device, rhythm: returned(device.rhythm, silence, now) };
+}
+
+/** One more return since it came back with the firmware of its rollout. */
+const counted = (device: Device): Device =>
+  device.grant?.installedAt === undefined
+    ? device
+    : { ...device, grant: { ...device.grant, returns: device.grant.returns + 1 } };
 
 /** What a check-in tells of the version. */
 const versionOf = ({ version }: Device): { version?: string } => (version === undefined ? {} : { version });

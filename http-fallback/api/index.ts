@@ -13,8 +13,9 @@ import { type FirmwareApiParts, firmwareApi } from './firmware.js';
 import { keyApi } from './keys.js';
 import { type NoticeApiParts, noticeApi } from './notices.js';
 import type { ApiScope } from './scope.js';
+import { type SignerApiParts, signerApi } from './signers.js';
 
-export interface ApiParts extends DeviceApiParts, FirmwareApiParts, NoticeApiParts {
+export interface ApiParts extends DeviceApiParts, FirmwareApiParts, NoticeApiParts, SignerApiParts {
   readonly accounts: Accounts;
   readonly log: Log;
   /** A request that is no upload must have arrived whole within so many ms. */
@@ -54,4 +55,5 @@ export async function apiRoutes(scope: FastifyInstance, parts: ApiParts): Promis
   firmwareApi(api, parts);
   noticeApi(api, parts);
   keyApi(api, parts);
+  signerApi(api, parts);
 }

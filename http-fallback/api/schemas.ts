@@ -111,6 +111,17 @@ export const FirmwareSchema = Type.Object({
   sha256: Type.String(),
   md5: Type.String(),
   files: Type.Array(Type.Object({ name: Type.String(), size: Type.Number(), sha256: Type.String() })),
+  signature: Type.Union([
+    Type.Object({
+      signer: Type.String({ description: 'The id of the key' }),
+      alias: Nullable(Type.String({ description: 'What you call that key; null: you do not trust it' })),
+      sequence: Type.Number(),
+      expiresAt: Type.String({ format: 'date-time' }),
+      rollback: Type.Boolean(),
+      trusted: Type.Boolean({ description: 'You trust the key now, and the signature is its' }),
+    }),
+    Type.Null({ description: 'It is not signed' }),
+  ]),
   createdAt: Type.String({ format: 'date-time' }),
 });
 
@@ -143,6 +154,9 @@ export const PublishForm = Type.Object(
 /** The same with its files, for the description. */
 export const PublishUpload = Type.Object({
   ...PublishForm.properties,
+  manifest: Type.Optional(
+    Type.String({ description: 'What "firmwire sign" wrote, as a field or a file; also after the files' }),
+  ),
   file: Type.Array(Type.String({ format: 'binary' }), { description: 'One or more files, after the fields' }),
 });
 
@@ -165,6 +179,27 @@ export const NoticeList = Type.Object({
     }),
   ),
 });
+
+export const SignerBody = Type.Object(
+  {
+    alias: Type.String({ minLength: 1, maxLength: 100 }),
+    publicKey: Type.String({
+      maxLength: 1024,
+      description: 'Ed25519, in PEM, as "firmwire keygen" writes it',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+const SignerSchema = Type.Object({
+  id: Type.String(),
+  alias: Type.String(),
+  publicKey: Type.String({ description: 'Its 32 bytes in hex, as devices have them built in' }),
+  createdAt: Type.String({ format: 'date-time' }),
+});
+
+export const SignerAnswer = Type.Object({ signer: SignerSchema });
+export const SignerList = Type.Object({ signers: Type.Array(SignerSchema) });
 
 const Scope = Type.Union([
   Type.Literal('device'),

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 
 /** The device went away, or was cut off: nothing is wrong with the server. */
 export class ConnectionLost extends Error {
-  override readonly name = 'ConnectionLost';
+  override readonly name: string = 'ConnectionLost';
 }
 
 /** The socket an answer goes to. @throws ConnectionLost if it is gone */

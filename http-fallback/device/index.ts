@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { FirmwireError } from '../../core/errors.js';
 import type { JsonBound } from '../../core/json-bound.js';
 import { boundBody } from '../bound-body.js';
+import { asksForTicket } from '../relay/ticket.js';
 import { takeAnyBody } from './body.js';
 import { downloadRoutes } from './download.js';
 import { answerFailure, type FailureParts } from './failure.js';
@@ -18,8 +19,9 @@ export interface DeviceRoutesParts extends RegisterParts, FirmwareRequestParts, 
 export async function deviceRoutes(scope: FastifyInstance, parts: DeviceRoutesParts): Promise<void> {
   takeAnyBody(scope, parts.json);
   boundBody(scope, parts.requestMs);
-  scope.addHook('onRequest', (_request, reply, done) => {
-    reply.header('Connection', 'close');
+  scope.addHook('onRequest', (request, reply, done) => {
+    // A gateway closes the device's connection itself, and needs its own again.
+    if (!asksForTicket(request)) reply.header('Connection', 'close');
     // Head and body together should fit one small segment.
     reply.raw.sendDate = false;
     done();

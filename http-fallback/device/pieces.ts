@@ -19,7 +19,12 @@ export interface Pieces {
 }
 
 /** Finds where the bytes are. Rejects as `BlobStore.cached` does. */
-export async function piecesOf(blobs: BlobStore, sha256: string, size: number, span: Span): Promise<Pieces> {
+export async function piecesOf(
+  blobs: Pick<BlobStore, 'cached' | 'open'>,
+  sha256: string,
+  size: number,
+  span: Span,
+): Promise<Pieces> {
   const cached = await blobs.cached(sha256, size);
   return cached ? new CachedPieces(cached, span) : new StreamedPieces(blobs.open(sha256, ...span), span);
 }

@@ -1,13 +1,14 @@
-import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Span } from '../../core/coverage.js';
 import { FirmwireError } from '../../core/errors.js';
 import type { Firmware } from '../../core/firmware.js';
 import type { LimitWatch } from '../../core/limits.js';
 import type { BlobStore, Log, Telemetry } from '../../core/ports.js';
-import type { Delivery, Downloads } from '../../core/services/downloads.js';
-import { ConnectionLost, finish, heardOut, write, writeFirst } from './connection.js';
-import { watchPace } from './pace.js';
+import type { Delivery, Downloads, Found } from '../../core/services/downloads.js';
+import type { Relays } from '../relay/relays.js';
+import { asksForTicket, TICKET_TYPE } from '../relay/ticket.js';
+import { ConnectionLost } from './connection.js';
+import { handOver } from './hand-over.js';
 import { type Pieces, piecesOf } from './pieces.js';
 import { entityTag, type Selection, selectRange, wholeBody } from './range.js';
 
@@ -19,6 +20,8 @@ export interface TransmitterParts {
   /** A transfer that does not move for so many ms is cut. */
   readonly idleMs: number;
   readonly limits: DownloadLimits;
+  /** The attempts that gateways carry out. */
+  readonly relays: Relays;
 }
 
 /** How many may download, and how slowly. */
@@ -45,12 +48,10 @@ export class Transmitter {
   }
 
   /**
-   * Redeems a token and sends what it is for.
+   * Redeems a token and sends what it is for; a gateway gets a ticket for it.
    * @throws FirmwireError before any byte has left; after that a failure cuts the connection
    */
   async redeem(token: string, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const response = reply.raw;
-    const cut = (): void => void response.destroy(new ConnectionLost());
     const { isFull, watch } = this.#parts.limits;
     if (isFull()) {
       watch.reached('downloads');
@@ -59,13 +60,36 @@ export class Transmitter {
     }
     const found = await this.#parts.downloads.find(token, freeSpaceOf(request));
     const selection = select(request, reply, found.firmware);
+    if (asksForTicket(request)) return this.#relay(found, selection, reply);
+    const response = reply.raw;
+    const cut = (): void => void response.destroy(new ConnectionLost());
     const delivery = await this.#parts.downloads.begin(found, cut);
     response.socket?.setTimeout(this.#parts.idleMs, cut);
     const { pieces, first } = await this.#open(request.id, delivery, selection.span);
     reply.hijack();
     response.writeHead(selection.partial ? 206 : 200, headersFor(found.firmware, selection));
-    await this.#send(request.id, response, delivery, selection.span, first, pieces);
+    const { telemetry, log, limits } = this.#parts;
+    const { udid } = delivery;
+    await handOver({
+      response,
+      attempt: delivery,
+      span: selection.span,
+      first,
+      pieces,
+      sent: (bytes) => telemetry.sent(bytes),
+      pace: { ...limits, tooSlow: () => limits.watch.reached('pace', { udid }) },
+      log,
+      facts: { req: request.id, udid, firmware: delivery.firmware.id },
+    });
     return reply;
+  }
+
+  /** Begins the attempt all the same; how it goes on, the gateway says (docs/gateway.md). */
+  async #relay(found: Found, selection: Selection, reply: FastifyReply): Promise<FastifyReply> {
+    const { relays, downloads } = this.#parts;
+    const headers = headersFor(found.firmware, selection);
+    const ticket = await relays.begin((abort) => downloads.begin(found, abort), selection, headers);
+    return reply.type(TICKET_TYPE).send(Buffer.from(JSON.stringify(ticket)));
   }
 
   /** The first piece, read before anything is promised: bytes that are gone are an honest failure, no broken download. */
@@ -90,64 +114,6 @@ export class Transmitter {
       throw isAway ? err : new FirmwireError('internal');
     }
   }
-
-  async #send(
-    req: string,
-    response: ServerResponse,
-    delivery: Delivery,
-    span: Span,
-    first: Buffer,
-    pieces: Pieces,
-  ): Promise<void> {
-    const [start, end] = span;
-    const { telemetry, log, limits } = this.#parts;
-    let left = start;
-    let whole = false;
-    let failed = false;
-    let piece = first;
-    const stopWatching = watchPace(
-      limits.bytesPerSecond,
-      limits.everyMs,
-      // As if the piece that is leaving had left: how much of it has, nobody tells.
-      () => left - start + piece.length,
-      () => {
-        limits.watch.reached('pace', { udid: delivery.udid });
-        response.destroy(new ConnectionLost());
-      },
-    );
-    try {
-      while (left + piece.length < end) {
-        const leaving = left === start ? writeFirst(response, piece) : write(response, piece);
-        // While the kernel takes all at once there is nothing to wait for.
-        if (leaving) await leaving;
-        left += piece.length;
-        telemetry.sent(piece.length);
-        const told = delivery.progress(left);
-        if (told) await told;
-        const next = pieces.next();
-        piece = next instanceof Promise ? await next : next;
-      }
-      if (left > start) await heardOut(response);
-      if (await delivery.beforeLastPiece(span)) {
-        await finish(response, piece);
-        left = end;
-        whole = true;
-        telemetry.sent(piece.length);
-      }
-      const facts = { req, udid: delivery.udid, firmware: delivery.firmware.id, left };
-      log.debug(facts, whole ? 'a download ended well' : 'a download was overtaken by a newer one');
-    } catch (err) {
-      const facts = { err, req, udid: delivery.udid, firmware: delivery.firmware.id, left };
-      failed = !(err instanceof ConnectionLost);
-      if (failed) log.error(facts, 'a download failed');
-      else log.debug(facts, 'a download broke off');
-    } finally {
-      stopWatching();
-      if (!whole) response.destroy(new ConnectionLost());
-      pieces.close();
-      await delivery.end([start, left], whole, failed);
-    }
-  }
 }
 
 /** What of the body the request asks for. `Range` is defined for GET only (RFC 9110, 14.2). */
@@ -170,6 +136,10 @@ const freeSpaceOf = ({ headers }: FastifyRequest): number | undefined => {
   return typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 };
 
+/** What a device that checks for itself needs, before the first byte. Without it nothing changes for the others. */
+const manifestHeader = ({ manifest }: Firmware): Record<string, string> =>
+  manifest === undefined ? {} : { 'Firmwire-Manifest': Buffer.from(manifest).toString('base64url') };
+
 function headersFor(
   firmware: Firmware,
   { span: [start, end], partial }: Selection,
@@ -183,6 +153,7 @@ function headersFor(
     ETag: entityTag(firmware.sha256),
     'Accept-Ranges': 'bytes',
     ...(partial ? { 'Content-Range': `bytes ${start}-${end - 1}/${firmware.size}` } : {}),
+    ...manifestHeader(firmware),
     Connection: 'close',
   };
 }

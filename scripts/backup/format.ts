@@ -8,10 +8,10 @@ import type { Kind } from './records.js';
  * numbered files of lines, firmware bytes as `firmware/<sha256>` before the records that name them, `checksums.json`.
  */
 const FORMAT = 'firmwire-backup';
-/** 3: keys may end, be bound to a device, and have more scopes. */
-const VERSION = 3;
-/** Before this version there were no histories. */
-const WITH_HISTORIES = 2;
+/** 3: keys may end, be bound to a device, and have more scopes; 4: firmware may be signed. */
+const VERSION = 4;
+/** Before this version there were none of these. */
+const SINCE: Readonly<Partial<Record<Kind, number>>> = { history: 2, marks: 4, signer: 4 };
 
 export const MANIFEST = 'manifest.json';
 export const CHECKSUMS = 'checksums.json';
@@ -23,6 +23,8 @@ const FOLDERS: Readonly<Record<Kind, string>> = {
   token: 'tokens',
   retained: 'retained',
   firmware: 'firmware',
+  marks: 'marks',
+  signer: 'signers',
   key: 'keys',
   owner: 'owners',
 };
@@ -55,6 +57,8 @@ export const noCounts = (): Counts => ({
   token: 0,
   retained: 0,
   firmware: 0,
+  marks: 0,
+  signer: 0,
   key: 0,
   owner: 0,
   bytes: 0,
@@ -102,8 +106,7 @@ export function readName(name: string): Place | undefined {
 }
 
 /** True if a backup of this version may hold records of this kind. */
-export const mayHold = (version: number, kind: Kind): boolean =>
-  kind !== 'history' || version >= WITH_HISTORIES;
+export const mayHold = (version: number, kind: Kind): boolean => version >= (SINCE[kind] ?? 1);
 
 /** Where a kind stands in the file; a later one has a higher number. */
 export const rank = (kind: Kind): number => ORDER.indexOf(kind);
@@ -114,7 +117,10 @@ export function checksumsText(
   entries: ReadonlyMap<string, string>,
   version: number = VERSION,
 ): string {
-  const { history, ...others } = { ...noCounts(), ...counts };
-  const known = mayHold(version, 'history') ? { ...noCounts(), ...others, history } : others;
+  const known = Object.fromEntries(
+    Object.entries({ ...noCounts(), ...counts }).filter(
+      ([kind]) => !(kind in SINCE) || mayHold(version, kind as Kind),
+    ),
+  );
   return `${JSON.stringify({ counts: known, entries: Object.fromEntries(entries) }, undefined, 1)}\n`;
 }

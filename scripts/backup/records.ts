@@ -1,11 +1,16 @@
 import Type from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
 import type { ApiKey, Owner, Scope } from '../../core/account.js';
-import type { Device } from '../../core/device.js';
+import type { Device, Quarantine } from '../../core/device.js';
 import { FirmwireError } from '../../core/errors.js';
-import type { Firmware, FirmwareFile, Release } from '../../core/firmware.js';
+import type { FirmwareFile, Release, StoredFirmware } from '../../core/firmware.js';
 import { HISTORY_LENGTH, type HistoryEntry, type HistoryEvent } from '../../core/history.js';
 import type { DeviceHistory, RetainedEntry, StoreEntry } from '../../core/ports.js';
+import type { OfferWindow } from '../../core/rollouts/plan.js';
+import type { Rhythm } from '../../core/rollouts/rhythm.js';
+import type { Grant, RolloutState, Staging } from '../../core/rollouts/rollout.js';
+import type { Signer } from '../../core/signing/keys.js';
+import type { Mark, OwnerMarks } from '../../core/signing/marks.js';
 import type { Token } from '../../core/token.js';
 import type { Consent, Update, UpdateState } from '../../core/update.js';
 
@@ -50,6 +55,8 @@ const update = record({
   firmware: text,
   version: text,
   size,
+  signer: maybeText,
+  sequence: maybeNumber,
   state: oneOf<UpdateState>(STATES),
   since: number,
   from: maybeText,
@@ -61,12 +68,22 @@ const update = record({
   attemptEndedAt: maybeNumber,
   proven: Type.Boolean(),
   attempts: number,
+  begun: maybeNumber,
   error: maybeText,
   postponedUntil: maybeNumber,
   cancelOwed: Type.Boolean(),
 } satisfies Members<Update>);
 
 const file = record({ name: text, size, sha256 } satisfies Members<FirmwareFile>);
+
+const mark = record({
+  platform: text,
+  udid: maybeText,
+  tags: texts,
+  signer: text,
+  published: size,
+  released: size,
+} satisfies Members<Mark>);
 
 const historyEntry = record({
   event: oneOf<HistoryEvent>({
@@ -85,6 +102,43 @@ const historyEntry = record({
   progress: maybeNumber,
   error: maybeText,
 } satisfies Members<HistoryEntry>);
+
+const grant = record({
+  rollout: id,
+  firmware: text,
+  stage: size,
+  at: number,
+  installedAt: maybeNumber,
+  returns: size,
+} satisfies Members<Grant>);
+
+const rhythm = record({
+  silence: number,
+  between: maybeNumber,
+  returnedAt: number,
+} satisfies Members<Rhythm>);
+
+const quarantine = record({ at: number, firmware: text, reason: text } satisfies Members<Quarantine>);
+
+const staging = record({
+  rollout: id,
+  state: oneOf<RolloutState>({
+    scheduled: true,
+    running: true,
+    paused: true,
+    halted: true,
+    aborted: true,
+    done: true,
+  }),
+  stage: size,
+  of: size,
+  window: Type.Optional(
+    record({ days: texts, from: text, to: text, timeZone: text } satisfies Members<OfferWindow>),
+  ),
+  approval: text,
+  consented: Type.Boolean(),
+  attempts: size,
+} satisfies Members<Staging>);
 
 const SCHEMAS = {
   device: record({
@@ -108,7 +162,12 @@ const SCHEMAS = {
     createdAt: number,
     lastSeen: number,
     declined: texts,
+    signer: maybeText,
+    sequence: maybeNumber,
     update: Type.Optional(update),
+    grant: Type.Optional(grant),
+    rhythm: Type.Optional(rhythm),
+    quarantine: Type.Optional(quarantine),
   } satisfies Members<Device>),
   history: record({
     udid: id,
@@ -145,14 +204,24 @@ const SCHEMAS = {
     envHash: maybeText,
     notes: maybeText,
     rollout: oneOf<Release>({ 'all-at-once': true, none: true }),
+    staging: Type.Optional(staging),
     chip: maybeText,
     size,
     sha256,
     md5: Type.String({ pattern: '^[0-9a-f]{32}$' }),
-    format: oneOf<Firmware['format']>({ image: true, files: true }),
+    format: oneOf<StoredFirmware['format']>({ image: true, files: true }),
     files: Type.Array(file),
+    manifest: maybeText,
     createdAt: number,
-  } satisfies Members<Firmware>),
+  } satisfies Members<StoredFirmware>),
+  marks: record({ owner, marks: Type.Array(mark) } satisfies Members<OwnerMarks>),
+  signer: record({
+    id: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+    owner,
+    alias: text,
+    publicKey: sha256,
+    createdAt: number,
+  } satisfies Members<Signer>),
   key: record({
     hash: sha256,
     owner,

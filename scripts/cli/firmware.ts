@@ -5,7 +5,13 @@ import { connect, type ServerOptions, withServerOptions } from './server.js';
 import { type Row, table } from './table.js';
 import { printJson, size } from './text.js';
 
-const HEADER: Row = ['ID', 'VERSION', 'PLATFORM', 'UDID', 'SIZE', 'FILES'];
+const HEADER: Row = ['ID', 'VERSION', 'PLATFORM', 'UDID', 'SIZE', 'SIGNED', 'FILES'];
+
+/** Whose signature it bears, and its sequence. */
+const signedBy = ({ signature }: FirmwareView): string =>
+  signature
+    ? `${signature.trusted ? (signature.alias ?? signature.signer) : 'not trusted'} #${signature.sequence}`
+    : 'no';
 
 const rowOf = (firmware: FirmwareView): Row => [
   firmware.id,
@@ -13,6 +19,7 @@ const rowOf = (firmware: FirmwareView): Row => [
   firmware.platform,
   firmware.udid,
   size(firmware.size),
+  signedBy(firmware),
   firmware.files.map(({ name }) => name).join(', '),
 ];
 

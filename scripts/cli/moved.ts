@@ -16,6 +16,7 @@ export function tell(out: Output, done: string, file: string, ms: number, { coun
     count(counts.key, 'key'),
     count(counts.device, 'device'),
     `${counts.firmware} firmware`,
+    count(counts.signer, 'signing key'),
     count(counts.token, 'token'),
     count(counts.retained, 'retained message'),
   ].join(', ');
@@ -24,7 +25,7 @@ export function tell(out: Output, done: string, file: string, ms: number, { coun
 
 /** The same for a program. */
 export function tellJson(out: Output, file: string, ms: number, { counts, bytes }: Moved): void {
-  const { owner, key, device, history, firmware, token, retained } = counts;
+  const { owner, key, device, history, firmware, signer, token, retained } = counts;
   printJson(out, {
     file,
     bytes,
@@ -33,6 +34,7 @@ export function tellJson(out: Output, file: string, ms: number, { counts, bytes 
     devices: device,
     histories: history,
     firmware,
+    signers: signer,
     tokens: token,
     retained,
     seconds: ms / 1000,

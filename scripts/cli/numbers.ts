@@ -15,3 +15,16 @@ export function readSeconds(text: string): number {
     throw new InvalidArgumentError('It must be seconds, above 0 and up to 86400.');
   return seconds;
 }
+
+/** Reads a TCP port from an option; 0 stands for any free one. */
+export function readPort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535)) throw new InvalidArgumentError('It must be a port, from 0 to 65535.');
+  return port;
+}
+
+/** Reads a number of bytes from an option. */
+export function readBytes(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a number of bytes.');
+  return Number(text);
+}

@@ -9,8 +9,11 @@ import { connect, type ServerOptions, withServerOptions } from './server.js';
 import { count, printJson, size } from './text.js';
 import { uploadBar } from './upload-bar.js';
 
-interface PublishOptions extends ServerOptions, Omit<Publication, 'files' | 'tags'> {
+interface PublishOptions extends ServerOptions, Omit<Publication, 'files' | 'tags' | 'version' | 'manifest'> {
   readonly tags?: string;
+  readonly version?: string;
+  /** The file of the manifest. */
+  readonly manifest?: string;
 }
 
 async function checkFiles(files: readonly string[]): Promise<void> {
@@ -21,8 +24,22 @@ async function checkFiles(files: readonly string[]): Promise<void> {
   }
 }
 
-function publicationOf(files: readonly string[], options: PublishOptions): Publication {
-  const { version, platform, udid, notes, envHash, tags, rollout } = options;
+/** What a manifest says that need not be said again. */
+async function signedIn(path: string) {
+  const [{ readSmall }, { MAX_MANIFEST_BYTES, readManifest }] = await Promise.all([
+    import('../signing/key-files.js'),
+    import('../../core/signing/manifest.js'),
+  ]);
+  const { version, platform } = readManifest(await readSmall(path, MAX_MANIFEST_BYTES));
+  return { version, platform };
+}
+
+async function publicationOf(files: readonly string[], options: PublishOptions): Promise<Publication> {
+  const { manifest } = options;
+  const signed = manifest === undefined ? undefined : await signedIn(manifest);
+  const { version = signed?.version, platform = signed?.platform } = options;
+  const { udid, notes, envHash, tags, rollout } = options;
+  if (version === undefined) throw new UsageError('which version? Name --version, or a --manifest');
   if (platform === undefined && udid === undefined)
     throw new UsageError('for which devices? Name --platform, --udid or both');
   return {
@@ -34,6 +51,7 @@ function publicationOf(files: readonly string[], options: PublishOptions): Publi
     ...(envHash !== undefined && { envHash }),
     ...(tags !== undefined && { tags: tags.split(',').map((tag) => tag.trim()) }),
     ...(rollout !== undefined && { rollout }),
+    ...(manifest !== undefined && { manifest }),
   };
 }
 
@@ -50,8 +68,12 @@ export function addPublish(program: Command, cli: Cli): void {
       .command('publish')
       .description('publish firmware; devices that may have it are told at once')
       .argument('<files...>', 'the image, or several files for platforms that take files')
-      .requiredOption('--version <version>', 'the version of the firmware')
-      .option('--platform <platform>', 'for devices of this platform, such as arduino:esp8266')
+      .option('--version <version>', 'the version of the firmware (default: as the manifest says)')
+      .option('--manifest <file>', 'what firmwire sign wrote about it')
+      .option(
+        '--platform <platform>',
+        'for devices of this platform, such as arduino:esp8266 (default: as the manifest says)',
+      )
       .option('--udid <udid>', 'for this device only')
       .option('--notes <text>', 'what the owner is told about it')
       .option('--env-hash <hash>', 'the hash of the build environment')
@@ -60,8 +82,8 @@ export function addPublish(program: Command, cli: Cli): void {
         new Option('--rollout <rollout>', 'whom to offer it to by itself').choices(['all-at-once', 'none']),
       ),
   ).action(async (files: string[], options: PublishOptions) => {
-    const publication = publicationOf(files, options);
-    await checkFiles(files);
+    await checkFiles(options.manifest === undefined ? files : [...files, options.manifest]);
+    const publication = await publicationOf(files, options);
     const api = await connect(cli, options);
     const bar = uploadBar(cli.err, !options.json);
     try {

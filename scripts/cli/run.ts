@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { print } from '../client/io.js';
 import { addBackup } from './backup.js';
+import { addConnect } from './connect.js';
 import type { Cli } from './context.js';
 import { addDemo } from './demo.js';
 import { addDevices } from './devices.js';
@@ -8,13 +9,16 @@ import { endingOf } from './failures.js';
 import { addFirmware } from './firmware.js';
 import { addHistory } from './history.js';
 import { addKey } from './key.js';
+import { addKeygen } from './keygen.js';
 import { addOwner } from './owner.js';
 import { addPublish } from './publish.js';
 import { addReplies } from './reply.js';
 import { addRestore } from './restore.js';
 import { addServe } from './serve.js';
+import { addSign } from './sign.js';
 import { addSimulate } from './simulate.js';
 import { addStore } from './store-accept.js';
+import { addTrust } from './trust.js';
 import { addUpdate } from './update.js';
 import { readVersion } from './version.js';
 import { addWithdraw } from './withdraw.js';
@@ -31,9 +35,13 @@ const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
   addReplies,
   addOwner,
   addKey,
+  addKeygen,
+  addSign,
+  addTrust,
   addStore,
   addBackup,
   addRestore,
+  addConnect,
   addSimulate,
   addDemo,
 ];

@@ -9,6 +9,8 @@ import type {
   NewKey,
   NewKeyWish,
   NoticeResponse,
+  SignerView,
+  SignerWish,
 } from './model.js';
 import { fetchTransport, type Transport } from './transport.js';
 import { type Publication, prepareUpload, type UploadProgress } from './upload.js';
@@ -141,6 +143,21 @@ export class Api {
     const path = `/api/v1/keys/${encodeURIComponent(id)}/rotate`;
     const body = await this.#call({ method: 'POST', path, json: { overlapSeconds } });
     return { key: member(body, 'key'), replaced: member(body, 'replaced') };
+  }
+
+  /** The keys that are trusted to sign firmware. */
+  async signers(): Promise<readonly SignerView[]> {
+    return member(await this.#call({ method: 'GET', path: '/api/v1/signers' }), 'signers');
+  }
+
+  /** Trusts a key to sign firmware. */
+  async addSigner(wish: SignerWish): Promise<SignerView> {
+    return member(await this.#call({ method: 'POST', path: '/api/v1/signers', json: wish }), 'signer');
+  }
+
+  /** Trusts a key no longer. */
+  async removeSigner(id: string): Promise<void> {
+    await this.#call({ method: 'DELETE', path: `/api/v1/signers/${encodeURIComponent(id)}` });
   }
 
   /** Revokes a key and ends the sessions opened with it. */

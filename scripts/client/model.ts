@@ -41,6 +41,21 @@ export interface NewKey extends KeyView {
 
 export type { Scope as KeyScope } from '../../core/account.js';
 
+/** A key that an owner trusts to sign firmware. */
+export interface SignerView {
+  readonly id: string;
+  readonly alias: string;
+  /** Its 32 bytes in hex. */
+  readonly publicKey: string;
+  readonly createdAt: string;
+}
+
+/** A key to trust; `publicKey` is PEM. */
+export interface SignerWish {
+  readonly alias: string;
+  readonly publicKey: string;
+}
+
 /** What an owner may change of a device; what is left out stays. */
 export interface DeviceChange {
   readonly autoUpdate?: boolean;

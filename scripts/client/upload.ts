@@ -14,6 +14,8 @@ export interface Publication {
   readonly envHash?: string;
   readonly tags?: readonly string[];
   readonly rollout?: 'all-at-once' | 'none';
+  /** The path of what the owner signed about it. */
+  readonly manifest?: string;
 }
 
 /** Told after every piece that left, in bytes of the request body. */
@@ -95,15 +97,17 @@ async function* counted(
 }
 
 /**
- * Prepares the multipart body of `POST /api/v1/firmware`: fields first, then the files.
+ * Prepares the multipart body of `POST /api/v1/firmware`: fields first, then the manifest and the files.
  * @throws ClientError if there is no file, or one cannot be read.
  */
 export async function prepareUpload(publication: Publication, onProgress?: UploadProgress): Promise<Upload> {
   if (publication.files.length === 0) throw new ClientError('There is no file to publish.');
-  const { version, platform, udid, notes, envHash, tags, rollout } = publication;
+  const { version, platform, udid, notes, envHash, tags, rollout, manifest } = publication;
   const form = new Form();
   const fields = { version, platform, udid, notes, envHash, tags: tags?.join(','), rollout };
   for (const [name, value] of Object.entries(fields)) if (value !== undefined) form.append(name, value);
+  // As a file: the line breaks of a field are written anew on the way (HTML, multipart/form-data).
+  if (manifest !== undefined) form.append('manifest', await openFile(manifest));
   for (const path of publication.files) form.append('file', await openFile(path));
   const encoder = new FormDataEncoder(form);
   const total = Number(encoder.contentLength);

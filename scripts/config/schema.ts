@@ -96,6 +96,7 @@ export const SettingsSchema = group({
     cacheBytes: whole(67_108_864, 0, 64 * GIB),
   }),
   firmware: group({
+    requireSignature: flag(false),
     dir: textOrNone(),
     s3: group({
       bucket: textOrNone(),

@@ -7,6 +7,7 @@ import type { LinkState } from '../../broker/storage/redis/link.js';
 import type { BlobStore, Log } from '../../core/ports.js';
 import { buildApp } from '../../http-fallback/app.js';
 import { Transmitter } from '../../http-fallback/device/transmitter.js';
+import { Relays } from '../../http-fallback/relay/relays.js';
 import { Throttle } from '../../http-fallback/throttle.js';
 import type { Settings } from '../config/schema.js';
 import type { ConnectGate } from './connect-gate.js';
@@ -61,9 +62,25 @@ export function appOf(
     publisher,
     records,
     registry,
+    signers,
   } = domain;
   const { http, throttle } = settings;
   const requestMs = http.requestSeconds * SECOND;
+  const idleMs = settings.downloads.idleSeconds * SECOND;
+  const limits = {
+    isFull: () => domain.transfers.count >= settings.limits.downloads,
+    bytesPerSecond: settings.limits.downloadBytesPerSecond,
+    everyMs: PACE_MS,
+    watch: domain.watch,
+  };
+  const relays = new Relays(systemClock, idleMs, limits, log);
+  const refusing = {
+    throttle: new Throttle({
+      subjectFailures: throttle.subjectFailuresPerMinute,
+      addressFailures: throttle.addressFailuresPerMinute,
+    }),
+    log,
+  };
   return buildApp({
     device: {
       accounts,
@@ -76,23 +93,16 @@ export function appOf(
         blobs,
         telemetry: metrics,
         log,
-        idleMs: settings.downloads.idleSeconds * SECOND,
-        limits: {
-          isFull: () => domain.transfers.count >= settings.limits.downloads,
-          bytesPerSecond: settings.limits.downloadBytesPerSecond,
-          everyMs: PACE_MS,
-          watch: domain.watch,
-        },
-      }),
-      throttle: new Throttle({
-        subjectFailures: throttle.subjectFailuresPerMinute,
-        addressFailures: throttle.addressFailuresPerMinute,
+        idleMs,
+        relays,
+        limits,
       }),
       requestMs,
       json: domain.json,
       certificates: certificateRule(settings),
-      log,
+      ...refusing,
     },
+    relay: { relays, blobs, telemetry: metrics, requestMs, json: domain.json, ...refusing },
     api: {
       accounts,
       devices: stores.devices,
@@ -104,6 +114,7 @@ export function appOf(
       history,
       catalog,
       publisher,
+      signers,
       consent,
       maxUploadBytes: http.maxUploadBytes,
       cutDevice: (udid) => {

@@ -18,11 +18,13 @@ import { HomeAssistantFeed } from '../../core/services/home-assistant-feed.js';
 import { Housekeeping } from '../../core/services/housekeeping.js';
 import { Installs } from '../../core/services/installs.js';
 import { Issuer } from '../../core/services/issuer.js';
+import { Manifests } from '../../core/services/manifests.js';
 import { Orders } from '../../core/services/orders.js';
 import { OwnerFeed } from '../../core/services/owner-feed.js';
 import { Publisher } from '../../core/services/publisher.js';
 import { Records } from '../../core/services/records.js';
 import { Registry } from '../../core/services/registry.js';
+import { Signers } from '../../core/services/signers.js';
 import { Transfers } from '../../core/services/transfers.js';
 import { readVersion } from '../cli/version.js';
 import type { Settings } from '../config/schema.js';
@@ -51,9 +53,14 @@ export type Domain = ReturnType<typeof buildDomain>;
 /** Builds the services of the domain, lowest first. */
 export function buildDomain(world: World) {
   const { settings, stores, blobs, outbox, presence, clock, telemetry, log, keyWatch } = world;
-  const { devices, tokens } = stores;
+  const { devices, tokens, signers } = stores;
   const { peers, whereabouts, lock: shared, lease } = world.nodes;
-  const policy = { maxAttempts: settings.offers.maxAttempts, retryMs: settings.offers.retrySeconds * SECOND };
+  const { requireSignature } = settings.firmware;
+  const policy = {
+    maxAttempts: settings.offers.maxAttempts,
+    retryMs: settings.offers.retrySeconds * SECOND,
+    requireSignature,
+  };
   const timing = {
     settleMs: settings.offers.settleSeconds * SECOND,
     freshMs: settings.offers.freshSeconds * SECOND,
@@ -61,7 +68,7 @@ export function buildDomain(world: World) {
   const lock = new KeyedLock();
   const transfers = new Transfers(peers);
   const conversations = new Conversations();
-  const catalog = new Catalog(stores.firmware, peers);
+  const catalog = new Catalog(stores.firmware, signers, peers);
   const history = new History({ store: stores.history, clock, log });
   const { enabled, prefix } = settings.homeAssistant;
   const homeAssistant = enabled
@@ -101,7 +108,7 @@ export function buildDomain(world: World) {
       watch,
     }),
   });
-  const orders = new Orders({ catalog, records, tokens, transfers, clock, lock });
+  const orders = new Orders({ catalog, records, tokens, transfers, clock, policy, lock });
   const look = (udid: string, since?: number) => announcer.reconsiderHere(udid, since);
   const errands: Errands = new Errands(peers, clock, look);
   const announcer: Announcer = new Announcer({ devices, desk, conversations, whereabouts, errands, clock });
@@ -117,7 +124,7 @@ export function buildDomain(world: World) {
     conversations,
     desk,
     errands,
-    downloads: new Downloads({ tokens, catalog, records, feed, transfers, clock, telemetry }),
+    downloads: new Downloads({ tokens, catalog, records, feed, transfers, clock, telemetry, policy }),
     feed,
     history,
     housekeeping: new Housekeeping({
@@ -132,10 +139,23 @@ export function buildDomain(world: World) {
       log,
     }),
     installs: new Installs({ records, feed, consent, orders }),
+    manifests: new Manifests({ records, catalog, clock, policy }),
     orders,
-    publisher: new Publisher({ catalog, blobs, devices, orders, announcer, feed, clock, lock: shared }),
+    publisher: new Publisher({
+      catalog,
+      signers,
+      requireSignature,
+      blobs,
+      devices,
+      orders,
+      announcer,
+      feed,
+      clock,
+      lock: shared,
+    }),
     records,
     registry,
+    signers: new Signers({ store: signers, catalog, orders, announcer, feed, clock }),
     transfers,
     watch,
     json: new JsonBound(limits.jsonDepth, watch),

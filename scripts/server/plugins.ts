@@ -6,6 +6,7 @@ import { Availability } from '../../plugins/availability.js';
 import { ClientLimits } from '../../plugins/client-limits.js';
 import { HomeAssistant } from '../../plugins/home-assistant.js';
 import { inOrder } from '../../plugins/index.js';
+import { ManifestRequests } from '../../plugins/manifest-requests.js';
 import { OncePerSession } from '../../plugins/once-per-session.js';
 import { OwnerReplies } from '../../plugins/owner-replies.js';
 import { TopicRights } from '../../plugins/topic-rights.js';
@@ -18,8 +19,19 @@ const MINUTE = 60_000;
 
 /** The law of the broker. */
 export function pluginsOf(settings: Settings, domain: Domain, sessions: Sessions): readonly Plugin[] {
-  const { accounts, announcer, consent, conversation, conversations, feed, installs, json, registry, watch } =
-    domain;
+  const {
+    accounts,
+    announcer,
+    consent,
+    conversation,
+    conversations,
+    feed,
+    installs,
+    json,
+    manifests,
+    registry,
+    watch,
+  } = domain;
   const { limits } = settings;
   const { homeAssistant } = feed;
   return inOrder({
@@ -41,6 +53,7 @@ export function pluginsOf(settings: Settings, domain: Domain, sessions: Sessions
     availability: new Availability(sessions, conversations, announcer, conversation, json),
     ownerReplies: new OwnerReplies(consent, announcer, json),
     homeAssistant: homeAssistant && new HomeAssistant(homeAssistant, installs, announcer),
+    manifestRequests: new ManifestRequests(manifests),
     oncePerSession: new OncePerSession(),
   });
 }

@@ -13,6 +13,7 @@ import {
   OWNER,
   UDID,
 } from '../support/builders.js';
+import { aPair } from '../support/signing.js';
 import { collect, type Opened, plain, range } from './harness.js';
 
 /** What an archive moves, and what shows that it arrived. */
@@ -66,7 +67,14 @@ const BEGUN = aToken({
 export const EVERYTHING: readonly StoreEntry[] = [
   {
     kind: 'device',
-    value: aDevice({ update: WAITING, declined: ['0.9.0'], tags: ['kitchen'], freeSpace: 1 }),
+    value: aDevice({
+      update: WAITING,
+      declined: ['0.9.0'],
+      tags: ['kitchen'],
+      freeSpace: 1,
+      signer: 's',
+      sequence: 7,
+    }),
   },
   {
     kind: 'device',
@@ -97,6 +105,20 @@ export const EVERYTHING: readonly StoreEntry[] = [
     value: aFirmware({ id: 'one', udid: UDID, platform: undefined, createdAt: NOW - 2 * HOUR }),
   },
   { kind: 'firmware', value: aFirmware({ id: 'theirs', owner: OTHER_OWNER, sha256: 'cc'.repeat(32) }) },
+  { kind: 'firmware', value: aFirmware({ id: 'signed', version: '1.2.0', manifest: 'a\nb\n' }) },
+  {
+    kind: 'marks',
+    value: {
+      owner: OWNER,
+      marks: [
+        { platform: 'arduino:esp8266', udid: undefined, tags: ['a'], signer: 's', published: 9, released: 0 },
+        { platform: 'arduino', udid: UDID, tags: [], signer: 't', published: 2 ** 32 - 1, released: 7 },
+      ],
+    },
+  },
+  { kind: 'signer', value: aPair().signer },
+  { kind: 'signer', value: aPair({ alias: 'bob 💥', createdAt: NOW + 1 }).signer },
+  { kind: 'signer', value: aPair({ owner: OTHER_OWNER }).signer },
   { kind: 'key', value: aKey(1) },
   { kind: 'key', value: { ...aKey(2), expiresAt: NOW + 1, device: UDID } },
   { kind: 'key', value: aKey(5, OTHER_OWNER) },
@@ -171,6 +193,8 @@ export function describeArchive(name: string, open: () => Promise<OpenedArchive>
         'token',
         'retained',
         'firmware',
+        'marks',
+        'signer',
         'key',
         'owner',
       ]);
@@ -178,11 +202,13 @@ export function describeArchive(name: string, open: () => Promise<OpenedArchive>
 
     it('writes every index', async () => {
       await fill();
-      const { accounts, devices, firmware, tokens, retained } = opened.other;
+      const { accounts, devices, firmware, signers, tokens, retained } = opened.other;
       expect((await devices.findByMac(OWNER, '5CCF7F1A2B3C'))?.udid).to.equal(UDID);
       expect((await devices.list(OTHER_OWNER, 10)).items.map(({ udid }) => udid)).to.deep.equal([udidOf(1)]);
       expect((await devices.due(NOW + HOUR, 10)).map(({ udid }) => udid)).to.deep.equal([UDID]);
-      expect((await firmware.list(OWNER)).map(({ id }) => id)).to.deep.equal(['one', FIRMWARE.id]);
+      expect((await firmware.list(OWNER)).map(({ id }) => id)).to.deep.equal(['one', FIRMWARE.id, 'signed']);
+      expect(await firmware.marks(OWNER)).to.have.length(2);
+      expect((await signers.list(OWNER)).map(({ alias }) => alias)).to.deep.equal(['ann', 'bob 💥']);
       expect(await firmware.isUsed('cc'.repeat(32))).to.equal(true);
       expect((await accounts.listKeys(OWNER)).map(({ alias }) => alias)).to.deep.equal(['key 1', 'key 2']);
       expect(await collect(accounts.owners())).to.have.length(2);
@@ -345,7 +371,7 @@ export function describeArchive(name: string, open: () => Promise<OpenedArchive>
         seen.push(entry);
       }
       const firmware = seen.flatMap((entry) => (entry.kind === 'firmware' ? [entry.value.id] : []));
-      expect(firmware.sort()).to.deep.equal(['one', 'theirs']);
+      expect(firmware.sort()).to.deep.equal(['one', 'signed', 'theirs']);
       const second = await open();
       await second.store.archive.import('id', entriesOf(seen));
       expect((await second.store.devices.get(UDID))?.update?.firmware).to.equal(FIRMWARE.id);

@@ -10,6 +10,7 @@ import { describeFirmwareStore } from './firmware-store.js';
 import type { Open } from './harness.js';
 import { describeHistoryStore } from './history-store.js';
 import { describeRetainedStore } from './retained-store.js';
+import { describeSignerStore } from './signer-store.js';
 import { describeTokenChange } from './token-change.js';
 import { describeTokenStore } from './token-store.js';
 
@@ -48,6 +49,10 @@ describeDueDevices(
 describeFirmwareStore(
   NAME,
   opening(({ firmware }) => firmware),
+);
+describeSignerStore(
+  NAME,
+  opening(({ signers }) => signers),
 );
 describeHistoryStore(
   NAME,

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { FirmwareStore } from '../../core/ports.js';
+import type { Mark } from '../../core/signing/marks.js';
 import { aFirmware, NOW, OTHER_OWNER, OWNER } from '../support/builders.js';
 import { type Open, type Opened, plain, range } from './harness.js';
 
@@ -71,11 +72,58 @@ export function describeFirmwareStore(name: string, open: Open<FirmwareStore>): 
       expect(new Set(await ids()).size).to.equal(40);
     });
 
+    const mark = (published: number): Mark => ({
+      platform: 'arduino:esp8266',
+      udid: undefined,
+      tags: [],
+      signer: '0123456789abcdef',
+      published,
+      released: 0,
+    });
+
+    it('changes the marks of its owner with it, and they outlive it', async () => {
+      expect(await opened.store.marks(OWNER)).to.deep.equal([]);
+      await opened.store.put(aFirmware(), (marks) => [...marks, mark(1)]);
+      await opened.other.put(aFirmware({ id: 'b' }), (marks) => [...marks, mark(2)]);
+      await opened.store.put(aFirmware({ id: 'c' }));
+      await opened.store.remove(OWNER, aFirmware().id);
+      for (const store of [opened.store, opened.other])
+        expect(plain(await store.marks(OWNER))).to.deep.equal(plain([mark(1), mark(2)]));
+      expect(await opened.store.marks(OTHER_OWNER)).to.deep.equal([]);
+    });
+
+    it('changes nothing at all if the marks do not allow it', async () => {
+      await opened.store.put(aFirmware(), () => [mark(5)]);
+      const failure = await opened.other
+        .put(aFirmware({ id: 'late', sha256: '77'.repeat(32) }), (marks) => {
+          throw new Error(`${marks[0]?.published} has been published`);
+        })
+        .catch((error: Error) => error.message);
+      expect(failure).to.equal('5 has been published');
+      expect(await ids()).to.deep.equal([aFirmware().id]);
+      expect(await opened.store.isUsed('77'.repeat(32))).to.equal(false);
+      expect(plain(await opened.store.marks(OWNER))).to.deep.equal(plain([mark(5)]));
+    });
+
+    it('lets one of many at once with the same sequence through, from two nodes', async () => {
+      const stores = [opened.store, opened.other];
+      const once = (marks: readonly Mark[]): readonly Mark[] => {
+        if (marks.some(({ published }) => published >= 7)) throw new Error('too low');
+        return [...marks, mark(7)];
+      };
+      const results = await Promise.allSettled(
+        range(10).map((n) => stores[n % 2]?.put(aFirmware({ id: `${n}` }), once)),
+      );
+      expect(results.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
+      expect(await ids()).to.have.length(1);
+    });
+
     it('takes any text for a name', async () => {
       for (const text of ['', '\0', 'x'.repeat(100_000), '💥', '../..', '__proto__']) {
         expect(await opened.store.get(text)).to.equal(undefined);
         expect(await opened.store.list(text)).to.deep.equal([]);
         expect(await opened.store.isUsed(text)).to.equal(false);
+        expect(await opened.store.marks(text)).to.deep.equal([]);
         expect(await opened.store.remove(text, text)).to.equal(false);
       }
     });

@@ -11,6 +11,7 @@ import { describeFirmwareStore } from './firmware-store.js';
 import type { Open } from './harness.js';
 import { describeHistoryStore } from './history-store.js';
 import { describeRetainedStore } from './retained-store.js';
+import { describeSignerStore } from './signer-store.js';
 import { describeTokenChange } from './token-change.js';
 import { describeTokenStore } from './token-store.js';
 
@@ -60,6 +61,10 @@ describe('stores on Redis', () => {
   describeFirmwareStore(
     NAME,
     opening(({ firmware }) => firmware),
+  );
+  describeSignerStore(
+    NAME,
+    opening(({ signers }) => signers),
   );
   describeHistoryStore(
     NAME,

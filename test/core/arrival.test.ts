@@ -30,7 +30,12 @@ const MEMBERS: { [Name in keyof Device]: readonly ['decisive' | 'idle' | 'kept',
   createdAt: ['kept', NOW],
   lastSeen: ['idle', NOW],
   declined: ['kept', ['1.1.0']],
+  signer: ['decisive', '0123456789abcdef'],
+  sequence: ['decisive', 7],
   update: ['decisive', asked(undefined, aFirmware(), '1.0.0', NOW)],
+  grant: ['kept', { rollout: 'r', firmware: 'f', stage: 0, at: NOW, installedAt: undefined, returns: 0 }],
+  rhythm: ['idle', { silence: 1000, between: undefined, returnedAt: NOW }],
+  quarantine: ['kept', { at: NOW, firmware: 'f', reason: 'it failed' }],
 };
 const names = Object.keys(MEMBERS) as (keyof Device)[];
 
@@ -64,7 +69,7 @@ describe('two records of a device, before and after a check-in', () => {
 
 describe('two records of a device, of which a decision was taken on one', () => {
   /** What no check-in changes, and yet decides. */
-  const ALSO: readonly (keyof Device)[] = ['tags', 'declined'];
+  const ALSO: readonly (keyof Device)[] = ['tags', 'declined', 'grant', 'quarantine'];
 
   for (const name of names) {
     const [kind, value] = MEMBERS[name];

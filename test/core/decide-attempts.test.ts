@@ -5,7 +5,7 @@ import type { Update } from '../../core/update.js';
 import * as arrows from '../../core/update.js';
 import { aDevice, aFirmware, HOUR, MINUTE, NOW } from '../support/builders.js';
 
-const POLICY: OfferPolicy = { maxAttempts: 3, retryMs: 10 * MINUTE };
+const POLICY: OfferPolicy = { maxAttempts: 3, requireSignature: false, retryMs: 10 * MINUTE };
 const v11 = aFirmware({ version: '1.1.0' });
 const v12 = aFirmware({ version: '1.2.0' });
 const decide = (device: Device, now: number, all = [v11]) => decideUpdate(device, all, now, POLICY);

@@ -7,7 +7,7 @@ import { type OwnerApi, ownerApi } from '../support/owner-api.js';
 import { OwnerPeer } from '../support/owner-peer.js';
 import { type Payload, readPayload } from '../support/payload.js';
 import { exchange, header, post, type RawAnswer } from '../support/raw-http.js';
-import { type Start, startPlain, startSecure } from '../support/secure-server.js';
+import { type Start, startBehindGateway, startPlain, startSecure } from '../support/secure-server.js';
 import type { ServerProcess } from '../support/server-process.js';
 
 const IMAGE = madeUpImage(200_000, 'http device');
@@ -332,3 +332,4 @@ const aDeviceWithHttpOnly = (start: Start) => (): void => {
 
 describe('a device that speaks HTTP only', aDeviceWithHttpOnly(startPlain));
 describe('a device that speaks HTTP only, over TLS', aDeviceWithHttpOnly(startSecure));
+describe('a device that speaks HTTP only, through a gateway', aDeviceWithHttpOnly(startBehindGateway));

@@ -9,7 +9,7 @@ import { MqttPeer } from '../support/mqtt-peer.js';
 import { type OwnerApi, ownerApi } from '../support/owner-api.js';
 import { OwnerPeer } from '../support/owner-peer.js';
 import { exchange, getRequest, header, isWhole } from '../support/raw-http.js';
-import { type Start, startPlain, startSecure } from '../support/secure-server.js';
+import { type Start, startBehindGateway, startPlain, startSecure } from '../support/secure-server.js';
 import type { Account, ServerProcess } from '../support/server-process.js';
 
 const IMAGE = madeUpImage(300_000, 'main job');
@@ -765,6 +765,7 @@ const theMainJob = (start: Start) => (): void => {
 
 describe('the main job, on a real server', theMainJob(startPlain));
 describe('the main job, on a real server, over TLS', theMainJob(startSecure));
+describe('the main job, on a real server, through a gateway', theMainJob(startBehindGateway));
 
 /** Makes an image say in its extended header that it is for the ESP32. */
 function esp32(image: Buffer): Buffer {

@@ -130,7 +130,7 @@ describe('Redis is killed in the middle of something', function () {
         const urls = await Promise.all(devices.map(async (device) => (await device.nextOffer()).url));
         await Promise.all(devices.map((device) => device.drop()));
         const running = devices.map(({ server }, index) =>
-          exchange(server.httpPort, getRequest(urls[index] ?? '')),
+          exchange(server.httpDoor, getRequest(urls[index] ?? '')),
         );
         // What lies in the sockets' buffers is less than the image: nothing has come to its end.
         await Promise.all(running.map((each) => each.got(10_000).then(() => each.pause())));

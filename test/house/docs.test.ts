@@ -89,7 +89,9 @@ describe('the docs', () => {
       'docs/home-assistant.md',
       'docs/tls.md',
       'docs/faults.md',
+      'docs/gateway.md',
       'docs/keys.md',
+      'docs/signing.md',
       'docs/limits.md',
     ];
     for (const file of files) {

@@ -22,6 +22,7 @@ const HOME: Readonly<Record<string, RegExp>> = {
   fastify: /^(http-fallback|scripts\/server)\//,
   '@aws-sdk/client-s3': /^broker\/storage\/s3\//,
   ioredis: /^broker\/(storage|nodes)\//,
+  'bonjour-service': /^scripts\/connect\//,
   commander: /^scripts\//,
   mqtt: /^(scripts|rtm)\//,
   preact: /^rtm\//,

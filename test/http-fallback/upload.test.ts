@@ -72,6 +72,7 @@ describe('POST /api/v1/firmware', () => {
       sha256,
       md5: createHash('md5').update(image).digest('hex'),
       files: [{ name: 'app.bin', size: 5000, sha256 }],
+      signature: null,
     });
     const stored = await http.storedFiles();
     expect(stored).to.have.length(1);

@@ -103,6 +103,8 @@ describe('a message that is not what it should be', () => {
     ['firmware', 'without an id', 'id', undefined],
     ['firmware', 'published at no time', 'createdAt', 'x'],
     ['firmware', 'without files', 'files', null],
+    ['firmware', 'signed by nobody', 'signature', {}],
+    ['firmware', 'with a signature that is none', 'signature', 'ann'],
     ['firmware', 'with a file that is none', 'files', [null]],
     ['firmware', 'with no size', 'size', '300000'],
     ['events', 'without a name', 'event', undefined],

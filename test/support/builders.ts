@@ -34,7 +34,12 @@ export const aDevice = (change: Partial<Device> = {}): Device => ({
   createdAt: NOW - 24 * HOUR,
   lastSeen: NOW - MINUTE,
   declined: [],
+  signer: undefined,
+  sequence: undefined,
   update: undefined,
+  grant: undefined,
+  rhythm: undefined,
+  quarantine: undefined,
   ...change,
 });
 
@@ -50,6 +55,7 @@ export const aFirmware = (change: Partial<Firmware> = {}): Firmware => {
     tags: [],
     envHash: undefined,
     notes: undefined,
+    staging: undefined,
     rollout: 'all-at-once',
     chip: 'esp8266',
     size: 300_000,
@@ -57,6 +63,7 @@ export const aFirmware = (change: Partial<Firmware> = {}): Firmware => {
     md5: 'd4'.repeat(16),
     format: 'image',
     files: [{ name: 'firmware.bin', size: 300_000, sha256: 'c3'.repeat(32) }],
+    manifest: undefined,
     createdAt: NOW - HOUR,
     ...change,
   };

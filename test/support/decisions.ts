@@ -4,7 +4,7 @@ import type { Device } from '../../core/device.js';
 import type { Firmware } from '../../core/firmware.js';
 import { aDevice, NOW } from './builders.js';
 
-const POLICY: OfferPolicy = { maxAttempts: 3, retryMs: 60_000 };
+const POLICY: OfferPolicy = { maxAttempts: 3, retryMs: 60_000, requireSignature: false };
 
 /** A device with auto update on. */
 export const auto = (change: Partial<Device> = {}): Device => aDevice({ autoUpdate: true, ...change });

@@ -20,7 +20,7 @@ export class Device {
   #peer: MqttPeer | undefined;
 
   constructor(
-    public server: ServerProcess,
+    public server: Pick<ServerProcess, 'mqttUrl' | 'httpDoor' | 'ca'>,
     readonly account: Account,
   ) {}
 

@@ -151,6 +151,7 @@ export class World {
       envHash: undefined,
       tags: [],
       rollout: 'all-at-once',
+      manifest: undefined,
       ...change,
     };
     return publisher.publish(owner, fields, arrived);

@@ -12,6 +12,7 @@ import type { Credentials } from '../../core/services/accounts.js';
 import { buildApp } from '../../http-fallback/app.js';
 import { Transmitter } from '../../http-fallback/device/transmitter.js';
 import type { NotReady } from '../../http-fallback/operations.js';
+import { Relays } from '../../http-fallback/relay/relays.js';
 import { Throttle } from '../../http-fallback/throttle.js';
 import { loadSettings } from '../../scripts/config/load.js';
 import type { DeepPartial, Settings } from '../../scripts/config/schema.js';
@@ -28,6 +29,8 @@ export interface HttpAppOptions {
   /** Milliseconds; settings count in seconds, which is too long for a test. */
   readonly requestMs?: number;
   readonly idleMs?: number;
+  /** Ends the attempts of gateways that do not move. */
+  readonly relayClock?: Clock;
   /** How often the pace of a download is looked at. */
   readonly paceMs?: number;
   readonly wrapTokens?: (tokens: TokenStore) => TokenStore;
@@ -116,30 +119,27 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
   const { downloads } = domain;
   const idleMs = options.idleMs ?? settings.downloads.idleSeconds * SECOND;
   const requestMs = options.requestMs ?? settings.http.requestSeconds * SECOND;
+  const limits = {
+    isFull: () => domain.transfers.count >= settings.limits.downloads,
+    bytesPerSecond: settings.limits.downloadBytesPerSecond,
+    everyMs: options.paceMs ?? 15 * SECOND,
+    watch: domain.watch,
+  };
+  const relays = new Relays(options.relayClock ?? clock, idleMs, limits, log);
+  const throttle = new Throttle({
+    subjectFailures: settings.throttle.subjectFailuresPerMinute,
+    addressFailures: settings.throttle.addressFailuresPerMinute,
+  });
   const app = await buildApp({
     device: {
       ...domain,
       requestMs,
       clock,
       log,
-      transmitter: new Transmitter({
-        downloads,
-        blobs,
-        telemetry,
-        log,
-        idleMs,
-        limits: {
-          isFull: () => domain.transfers.count >= settings.limits.downloads,
-          bytesPerSecond: settings.limits.downloadBytesPerSecond,
-          everyMs: options.paceMs ?? 15 * SECOND,
-          watch: domain.watch,
-        },
-      }),
-      throttle: new Throttle({
-        subjectFailures: settings.throttle.subjectFailuresPerMinute,
-        addressFailures: settings.throttle.addressFailuresPerMinute,
-      }),
+      transmitter: new Transmitter({ downloads, blobs, telemetry, log, idleMs, relays, limits }),
+      throttle,
     },
+    relay: { relays, blobs, telemetry, requestMs, json: domain.json, throttle, log },
     api: {
       ...domain,
       requestMs,

@@ -15,6 +15,7 @@ export interface Upload {
   readonly rollout?: string;
   readonly tags?: string;
   readonly notes?: string;
+  readonly manifest?: string;
   readonly files: readonly (readonly [name: string, bytes: Buffer | string])[];
 }
 

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Pair, type TestAuthority, testAuthority } from './certificates.js';
+import { GatewayProcess } from './gateway-process.js';
 import { newDataFolder, type Overrides, ServerProcess } from './server-process.js';
 
 /** Starts a server; how its devices and owners speak to it is decided here. */
@@ -10,6 +11,19 @@ export const startPlain: Start = (overrides) => ServerProcess.start(overrides);
 
 /** As `startPlain`; devices and owners of the tests speak TLS to it. */
 export const startSecure: Start = async (overrides) => (await secureServer(overrides)).server;
+
+/** As `startPlain`; devices and owners of the tests speak to a gateway that speaks TLS to it. */
+export const startBehindGateway: Start = async (overrides) => {
+  const { server, authority } = await secureServer(overrides);
+  try {
+    server.through = await GatewayProcess.before(server, authority.ca);
+    server.ca = undefined;
+    return server;
+  } catch (error) {
+    await server.dispose();
+    throw error;
+  }
+};
 
 /** A server with a certificate, and the authority that issued it. */
 export interface SecureServer {

@@ -75,6 +75,8 @@ export class ServerProcess {
   httpsPort = 0;
   /** With the authority of its certificate, devices and owners of the tests speak TLS to it. */
   ca: string | undefined;
+  /** With it, devices and owners of the tests speak to this gateway, in plain, instead of to the server. */
+  through: { readonly mqttPort: number; readonly httpPort: number; dispose(): Promise<void> } | undefined;
   account: Account = { owner: '', ownerKey: '', deviceKey: '' };
   readonly exited: Promise<Ended>;
   readonly #child: ChildProcess;
@@ -131,6 +133,7 @@ export class ServerProcess {
   }
 
   get mqttUrl(): string {
+    if (this.through) return `mqtt://127.0.0.1:${this.through.mqttPort}`;
     return this.ca === undefined
       ? `mqtt://127.0.0.1:${this.mqttPort}`
       : `mqtts://localhost:${this.mqttsPort}`;
@@ -138,6 +141,7 @@ export class ServerProcess {
 
   /** Where devices knock for HTTP. */
   get httpDoor(): Door {
+    if (this.through) return this.through.httpPort;
     return this.ca === undefined ? this.httpPort : { port: this.httpsPort, ca: this.ca };
   }
 
@@ -205,6 +209,7 @@ export class ServerProcess {
 
   /** Ends it, however it is, and removes its data. */
   async dispose(): Promise<void> {
+    await this.through?.dispose();
     if (!this.hasEnded) watchForSecrets('the metrics', await this.#metrics());
     await this.kill();
     await rm(this.data, { recursive: true, force: true });

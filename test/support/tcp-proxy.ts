@@ -5,11 +5,16 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export class TcpProxy {
   /** True: connections made from now on are taken, and nothing passes on any. */
   isFrozen = false;
+  /** How many bytes have come from the server. */
+  received = 0;
+  /** Where it listens, or did. */
+  readonly port: number;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
   private constructor(server: Server, target: number) {
     this.#server = server;
+    this.port = (server.address() as AddressInfo).port;
     server.on('connection', (client) => {
       this.#keep(client);
       if (this.isFrozen) return;
@@ -17,6 +22,9 @@ export class TcpProxy {
       this.#keep(onward);
       this.#pass(client, onward);
       this.#pass(onward, client);
+      onward.on('data', (bytes) => {
+        this.received += bytes.length;
+      });
     });
   }
 
@@ -25,10 +33,6 @@ export class TcpProxy {
     const server = createServer().listen(port, '127.0.0.1');
     await once(server, 'listening');
     return new TcpProxy(server, target);
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
   }
 
   /** Resolves once so many more connections have come. */

@@ -58,6 +58,7 @@ export const aFirmwareView = (change: Partial<FirmwareView> = {}): FirmwareView 
     sha256: 'c3'.repeat(32),
     md5: 'd4'.repeat(16),
     files: [{ name: 'firmware.bin', size: 300_000, sha256: 'c3'.repeat(32) }],
+    signature: null,
     createdAt: at(NOW),
     ...change,
   };

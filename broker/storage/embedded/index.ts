@@ -10,6 +10,7 @@ import { checkHeader } from './header.js';
 import { Histories, historyStore } from './histories.js';
 import { Identity } from './identity.js';
 import { retainedStore, type SynchronousRetained } from './retained.js';
+import { signerStore } from './signers.js';
 import { tokenStore } from './tokens.js';
 import { verifyStore } from './verify/index.js';
 
@@ -51,6 +52,7 @@ export const openEmbedded = (
       accounts: accountStore(environment),
       devices: deviceStore(environment, records, histories),
       firmware: firmwareStore(environment),
+      signers: signerStore(environment),
       tokens: tokenStore(environment, records),
       history: historyStore(environment, histories, records),
       retained: retainedStore(environment),

@@ -16,7 +16,7 @@ const FIRST = '0';
 
 /** Everything in keys.ts. Redis may hold more: other programs' keys, the sessions of MQTT, what nodes lease. */
 const OURS = [
-  /^(?:owner|key|device|firmware|history|history-open|ott|ott-device|keys|devices|mac|firmwares|digest|retained):/,
+  /^(?:owner|key|device|firmware|history|history-open|ott|ott-device|keys|devices|mac|firmwares|digest|retained|marks|signers):/,
   new RegExp(`^(?:${[OWNERS, DUE, EXPIRY, TOPICS].join('|')})$`),
 ];
 

@@ -8,6 +8,7 @@ import { firmwareStore } from './firmware.js';
 import { historyStore } from './histories.js';
 import { type LinkOptions, RedisLink } from './link.js';
 import { retainedStore } from './retained.js';
+import { signerStore } from './signers.js';
 import { tokenStore } from './tokens.js';
 import { Transactions } from './transaction.js';
 
@@ -35,6 +36,7 @@ export async function openRedis(options: LinkOptions, toRestore = false): Promis
     accounts: accountStore(link, transactions),
     devices: deviceStore(link, transactions),
     firmware: firmwareStore(link, transactions),
+    signers: signerStore(transactions),
     history: historyStore(link, ofHistories),
     retained: retainedStore(link, transactions),
   };

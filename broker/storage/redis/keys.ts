@@ -1,7 +1,9 @@
 import type { ApiKey, Owner } from '../../../core/account.js';
 import type { Device } from '../../../core/device.js';
-import type { Firmware } from '../../../core/firmware.js';
+import type { StoredFirmware } from '../../../core/firmware.js';
 import type { HistoryEntry } from '../../../core/history.js';
+import type { Signer } from '../../../core/signing/keys.js';
+import type { Mark } from '../../../core/signing/marks.js';
 import type { Token } from '../../../core/token.js';
 
 /** How a value becomes the text that Redis holds, and back. */
@@ -25,7 +27,22 @@ const TEXT_CODEC = { encode: (text: string): string => text, decode: (text: stri
 export const ownerKey = (id: string): Key<Owner> => ({ name: `owner:${id}`, codec: JSON_CODEC });
 export const apiKey = (hash: string): Key<ApiKey> => ({ name: `key:${hash}`, codec: JSON_CODEC });
 export const deviceKey = (udid: string): Key<Device> => ({ name: `device:${udid}`, codec: JSON_CODEC });
-export const firmwareKey = (id: string): Key<Firmware> => ({ name: `firmware:${id}`, codec: JSON_CODEC });
+export const firmwareKey = (id: string): Key<StoredFirmware> => ({
+  name: `firmware:${id}`,
+  codec: JSON_CODEC,
+});
+/** How far an owner's sequences have got. */
+export const marksKey = (owner: string): Key<readonly Mark[]> => ({
+  name: `marks:${owner}`,
+  codec: JSON_CODEC,
+  isRare: true,
+});
+/** The keys that an owner trusts to sign firmware. */
+export const signersKey = (owner: string): Key<readonly Signer[]> => ({
+  name: `signers:${owner}`,
+  codec: JSON_CODEC,
+  isRare: true,
+});
 /** wire.md 6. */
 export const tokenKey = (hash: string): Key<Token> => ({ name: `ott:${hash}`, codec: JSON_CODEC });
 /** The hash of the device's token that is not complete. */

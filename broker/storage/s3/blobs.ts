@@ -8,8 +8,8 @@ import type { BlobStore, StagedBlob } from '../../../core/ports.js';
 import { BlobCache } from '../blob-cache.js';
 import { checkBytes, checkDigest, damaged, READ_BYTES } from '../blob-files.js';
 import type { Home, Received, Staging } from '../blob-staging.js';
+import type { DiskCache } from '../disk-cache.js';
 import type { FirmwareBucket, Incoming } from './bucket.js';
-import type { DiskCache } from './disk-cache.js';
 
 interface Parts {
   readonly bucket: FirmwareBucket;

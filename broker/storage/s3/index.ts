@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import type { Log } from '../../../core/ports.js';
 import { GRACE_MS } from '../blob-files.js';
 import { Staging } from '../blob-staging.js';
+import { DiskCache } from '../disk-cache.js';
 import { S3Blobs } from './blobs.js';
 import { type BucketOptions, FirmwareBucket, type Patience } from './bucket.js';
-import { DiskCache } from './disk-cache.js';
 
 export { StoreFailure } from './failures.js';
 

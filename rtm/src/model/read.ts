@@ -44,6 +44,15 @@ const isDevice = (body: Fields, udid: string): boolean =>
   isText(body['why']['reason']) &&
   isText(body['why']['sentence']);
 
+/** Null, or missing: it is not signed. */
+const isSignature = (value: unknown): boolean =>
+  value === null ||
+  value === undefined ||
+  (isRecord(value) &&
+    isTextOrNull(value['alias']) &&
+    isNumber(value['sequence']) &&
+    typeof value['trusted'] === 'boolean');
+
 const isFirmware = (body: Fields, id: string): boolean =>
   body['id'] === id &&
   isText(body['version']) &&
@@ -55,6 +64,7 @@ const isFirmware = (body: Fields, id: string): boolean =>
   isText(body['md5']) &&
   Array.isArray(body['files']) &&
   body['files'].every((file) => isRecord(file) && isText(file['name']) && isNumber(file['size'])) &&
+  isSignature(body['signature']) &&
   isTime(body['createdAt']);
 
 const isNotice = (body: Fields, nid: string): boolean =>

@@ -42,6 +42,7 @@ function FirmwareCard({ firmware }: { firmware: FirmwareView }) {
     createdAt,
     sha256,
     files,
+    signature,
   } = firmware;
   const target = udid === null ? (platform ?? '') : (app.fleet.devices.get(udid)?.alias ?? udid);
   return (
@@ -58,6 +59,10 @@ function FirmwareCard({ firmware }: { firmware: FirmwareView }) {
         <p class="muted">
           {clock(createdAt)} · {size(bytes)} · {files.map(({ name }) => name).join(', ')} · SHA-256{' '}
           <code>{sha256.slice(0, 12)}</code>
+          {signature &&
+            (signature.trusted
+              ? ` · signed by ${signature.alias}, sequence ${signature.sequence}`
+              : ' · signed with a key that you do not trust')}
         </p>
       </div>
       <button

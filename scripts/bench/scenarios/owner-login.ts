@@ -25,7 +25,7 @@ const SEED = 'login';
 /** Logins of one round, one after the other; the one in the middle counts. */
 const LOGINS = 3;
 
-const POLICY = { maxAttempts: 3, retryMs: 60_000 };
+const POLICY = { maxAttempts: 3, requireSignature: false, retryMs: 60_000 };
 
 const FIRMWARE = {
   id: '00000000-0000-4000-8000-000000000000',
@@ -36,12 +36,14 @@ const FIRMWARE = {
   envHash: undefined,
   tags: [],
   rollout: 'all-at-once',
+  staging: undefined,
   chip: undefined,
   size: IMAGE_BYTES,
   sha256: '',
   md5: '',
   format: 'image',
   files: [],
+  manifest: undefined,
   createdAt: 0,
 } as const satisfies Omit<Firmware, 'owner'>;
 

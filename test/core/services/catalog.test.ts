@@ -24,7 +24,7 @@ describe('the catalog', () => {
       put: async () => {},
       remove: async () => false,
     } as unknown as FirmwareStore;
-    catalog = new Catalog(store, { tell: (message) => told.push(message) });
+    catalog = new Catalog(store, { list: async () => [] }, { tell: (message) => told.push(message) });
   });
 
   it('reads a list once, however many ask', async () => {

@@ -6,6 +6,7 @@ import { PLATFORM } from '../../support/device.js';
 import { smallImage } from '../../support/images.js';
 import { listAt } from '../../support/json.js';
 import { aboutThePage, dialogOf, loggedIn, section } from '../../support/owners-page.js';
+import { aPair, manifestFor } from '../../support/signing.js';
 
 /** Slow enough for a large upload to be seen on its way. */
 const UPLOAD_BYTES_PER_SECOND = 6_000_000;
@@ -72,6 +73,22 @@ describe('the page: firmware', () => {
       await page.getByLabel('Platform').fill(PLATFORM);
       await publish(page);
       await page.getByText('1.2.0 is published: 0 devices told at once, 1 question for you.').waitFor();
+    }),
+  );
+
+  it(
+    'says who signed what is published, and when that key is trusted no longer',
+    loggedIn(rig, async ({ page }) => {
+      const { privateKey, signer, publicPem } = aPair();
+      await rig.api.call('POST', '/signers', { alias: 'ann', publicKey: publicPem });
+      const image = smallImage('signed');
+      const claims = { owner: rig.account.owner, expires: Math.floor(Date.now() / 1000) + 3600, sequence: 7 };
+      const manifest = manifestFor(image, { privateKey }, claims);
+      await rig.api.publish(image, { version: '1.1.0', platform: PLATFORM, manifest });
+      await openFirmware(page);
+      await page.getByText('signed by ann, sequence 7').waitFor();
+      await rig.api.call('DELETE', `/signers/${signer.id}`);
+      await page.getByText('signed with a key that you do not trust').waitFor();
     }),
   );
 

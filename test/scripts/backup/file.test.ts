@@ -30,7 +30,13 @@ const ENTRIES = [
   ...EVERYTHING.filter(({ kind }) => kind !== 'firmware'),
   ...[
     aFirmware({ sha256: sha256(IMAGE), size: IMAGE.length }),
-    aFirmware({ id: 'two', version: '1.2.0', sha256: sha256(LARGE), size: LARGE.length }),
+    aFirmware({
+      id: 'two',
+      version: '1.2.0',
+      manifest: 'signed\n',
+      sha256: sha256(LARGE),
+      size: LARGE.length,
+    }),
     aFirmware({ id: 'again', version: '1.3.0', sha256: sha256(IMAGE), size: IMAGE.length }),
   ].map((value) => ({ kind: 'firmware', value }) as const),
 ];
@@ -127,6 +133,8 @@ describe('the file of a backup', () => {
       `firmware/${sha256(IMAGE)}`,
       `firmware/${sha256(LARGE)}`,
       'firmware/000001.ndjson',
+      'marks/000001.ndjson',
+      'signers/000001.ndjson',
       'keys/000001.ndjson',
       'owners/000001.ndjson',
       'checksums.json',
@@ -136,11 +144,22 @@ describe('the file of a backup', () => {
     expect(recordsOf(found)).to.deep.equal(sorted(ENTRIES));
     expect(found.at(-1)).to.deep.equal({
       kind: 'end',
-      counts: { device: 3, history: 2, token: 3, retained: 2, firmware: 3, key: 3, owner: 2, bytes: 2 },
+      counts: {
+        device: 3,
+        history: 2,
+        token: 3,
+        retained: 2,
+        firmware: 3,
+        marks: 1,
+        signer: 3,
+        key: 3,
+        owner: 2,
+        bytes: 2,
+      },
     });
     expect(JSON.parse(String(named(/manifest/).content))).to.deep.equal({
       format: 'firmwire-backup',
-      version: 3,
+      version: 4,
       createdAt: new Date(options.now).toISOString(),
       firmwire: '0.1.0',
       store: { id: 'the-store', kind: 'embedded' },
@@ -217,7 +236,7 @@ describe('the file of a backup', () => {
     }
     for (let i = at; i < whole.length; i += 100) places.push(i);
     /** One bit makes it a later version. */
-    const version = whole.indexOf('"version": 2') + '"version": '.length;
+    const version = whole.indexOf('"version": 4') + '"version": '.length;
     let refused = 0;
     for (const place of places) {
       const flipped = Buffer.from(whole);
@@ -354,27 +373,36 @@ describe('the file of a backup', () => {
     expect(await change(/owners/, () => 'null\n')).to.match(/line 1/);
   });
 
-  it('of the version before, which had no histories, is read', async () => {
-    const old = replaced(/manifest/, (content) => String(content).replace('"version": 3', '"version": 1'));
-    const without = old.filter(({ name }) => !name.startsWith('history/'));
-    const last = without.at(-1);
-    const told = JSON.parse(String(last?.content));
-    delete told.counts.history;
-    const content = Buffer.from(JSON.stringify(told));
-    const found = await read(
-      await repack(rechecked([...without.slice(0, -1), { name: 'checksums.json', content }], 1)),
-    );
-    expect(recordsOf(found)).to.deep.equal(sorted(ENTRIES.filter(({ kind }) => kind !== 'history')));
-    expect(await refusal(await repack(rechecked(old, 1)))).to.match(/history\/000001.*no such part/);
-    expect(await refusal(await repack(rechecked(without, 2)))).to.match(/checksums/);
-  });
+  for (const [version, kinds, folders] of [
+    [1, ['history', 'marks', 'signer'], /^(history|marks|signers)\//],
+    [3, ['marks', 'signer'], /^(marks|signers)\//],
+  ] as const)
+    it(`of version ${version}, which had no ${kinds.join(', ')}, is read`, async () => {
+      const old = replaced(/manifest/, (content) =>
+        String(content).replace('"version": 4', `"version": ${version}`),
+      );
+      const without = old.filter(({ name }) => !folders.test(name));
+      const told = JSON.parse(String(without.at(-1)?.content));
+      for (const kind of kinds) delete told.counts[kind];
+      const content = Buffer.from(JSON.stringify(told));
+      const found = await read(
+        await repack(rechecked([...without.slice(0, -1), { name: 'checksums.json', content }], version)),
+      );
+      const left = ENTRIES.filter(({ kind }) => !kinds.some((gone) => gone === kind));
+      expect(recordsOf(found)).to.deep.equal(sorted(left));
+      const first = old.find(({ name }) => folders.test(name))?.name ?? 'none';
+      expect(await refusal(await repack(rechecked(old, version)))).to.include(
+        `${first}: a backup has no such part`,
+      );
+      expect(await refusal(await repack(rechecked(without, 4)))).to.match(/checksums/);
+    });
 
   it('of a newer version, or of another program it is refused', async () => {
     const manifest = (edit: (facts: Record<string, unknown>) => unknown) =>
       repack(rechecked(replaced(/manifest/, (content) => JSON.stringify(edit(JSON.parse(String(content)))))));
     expect(
-      await refusal(await manifest((facts) => ({ ...facts, version: 4, more: [] })), 'backup_newer'),
-    ).to.match(/newer version of Firmwire \(format 4; this one knows 3\)/);
+      await refusal(await manifest((facts) => ({ ...facts, version: 5, more: [] })), 'backup_newer'),
+    ).to.match(/newer version of Firmwire \(format 5; this one knows 4\)/);
     expect(await refusal(await manifest((facts) => ({ ...facts, format: 'other' })))).to.match(
       /not the manifest/,
     );

@@ -58,7 +58,7 @@ describe('command line: backup and restore', () => {
     const done = await backup();
     expect([done.exitCode, done.err]).to.deep.equal([0, '']);
     const what =
-      '2 owners, 3 keys, 3 devices, 1 firmware, 3 tokens, 2 retained messages; \\S+/backup.tar.gz has \\d KiB; \\d+\\.\\d s';
+      '2 owners, 3 keys, 3 devices, 1 firmware, 3 signing keys, 3 tokens, 2 retained messages; \\S+/backup.tar.gz has \\d KiB; \\d+\\.\\d s';
     expect(done.out).to.match(new RegExp(`^Backed up ${what}\\.\n$`));
     expect((await stat(file)).mode & 0o777).to.equal(0o600);
 
@@ -74,7 +74,16 @@ describe('command line: backup and restore', () => {
   });
 
   it('says the same to a program, and nothing of credentials that are there', async () => {
-    const counts = { owners: 2, keys: 3, devices: 3, histories: 2, firmware: 1, tokens: 3, retained: 2 };
+    const counts = {
+      owners: 2,
+      keys: 3,
+      devices: 3,
+      histories: 2,
+      firmware: 1,
+      signers: 3,
+      tokens: 3,
+      retained: 2,
+    };
     await mkdir(to);
     await writeFile(join(to, 'credentials.json'), '{}');
     for (const { out, exitCode } of [await backup('--json'), await restore('--json')]) {

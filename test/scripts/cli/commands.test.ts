@@ -2,7 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { signManifest } from '../../../core/signing/sign.js';
 import type { DeviceView } from '../../../scripts/client/model.js';
+import { aPair, someClaims } from '../../support/signing.js';
 import { runFirmwire, TinyServer } from './harness.js';
 
 const DEVICE: DeviceView = {
@@ -48,6 +50,7 @@ const FIRMWARE = {
   sha256: 'ab',
   md5: 'cd',
   files: [{ name: 'app.bin', size: 456_000, sha256: 'ab' }],
+  signature: null,
 };
 const KEY = {
   id: 'k1',
@@ -150,9 +153,21 @@ describe('command line: commands', () => {
     it('lists what is published', async () => {
       server.answers = { 'GET /api/v1/firmware': [200, { firmware: [FIRMWARE] }] };
       const [header, row] = (await output('firmware')).split('\n');
-      expect(header).to.match(/^ID +VERSION +PLATFORM +UDID +SIZE +FILES$/);
-      expect(row).to.match(/^f1 +1\.1\.0 +arduino:esp8266 +- +446 KiB +app\.bin$/);
+      expect(header).to.match(/^ID +VERSION +PLATFORM +UDID +SIZE +SIGNED +FILES$/);
+      expect(row).to.match(/^f1 +1\.1\.0 +arduino:esp8266 +- +446 KiB +no +app\.bin$/);
       expect(await json('firmware')).to.deep.equal({ firmware: [FIRMWARE] });
+    });
+
+    it('tells who signed it, or that nobody did whom its owner trusts', async () => {
+      const signature = { signer: 'a1', alias: 'ann', sequence: 7, trusted: true };
+      const firmware = [
+        { ...FIRMWARE, signature },
+        { ...FIRMWARE, signature: { ...signature, alias: null, trusted: false } },
+      ];
+      server.answers = { 'GET /api/v1/firmware': [200, { firmware }] };
+      const [, first, second] = (await output('firmware')).split('\n');
+      expect(first).to.match(/ ann #7 +app\.bin$/);
+      expect(second).to.match(/ not trusted #7 +app\.bin$/);
     });
 
     it('is withdrawn', async () => {
@@ -236,6 +251,84 @@ describe('command line: commands', () => {
         signal: AbortSignal.abort(),
       });
       expect([exitCode, err]).to.deep.equal([130, 'firmwire: interrupted\n']);
+    });
+  });
+
+  describe('publish with a manifest', () => {
+    const published = { firmware: FIRMWARE, offered: 0, asked: 0 };
+    const text = signManifest(someClaims(), aPair().privateKey);
+    let image: string;
+    let manifest: string;
+    beforeEach(async () => {
+      server.answers = { 'POST /api/v1/firmware': [201, published] };
+      [image, manifest] = [join(data, 'firmware.bin'), join(data, 'm')];
+      await writeFile(image, 'the image');
+      await writeFile(manifest, text);
+    });
+    const sent = (name: string) =>
+      new RegExp(`name="${name}"\\s+([^\\r]*)`).exec(lastCall()?.body ?? '')?.[1];
+
+    it('takes version and platform from it, and sends it byte for byte', async () => {
+      await output('publish', image, '--manifest', manifest);
+      expect([sent('version'), sent('platform')]).to.deep.equal(['1.1.0', 'arduino:esp8266']);
+      expect(lastCall()?.body).to.include(`\r\n\r\n${text}\r\n`);
+    });
+
+    it('lets what is said on the command line stand: the server says that it differs', async () => {
+      await output('publish', image, '--manifest', manifest, '--version', '9.9.9', '--platform', 'p');
+      expect([sent('version'), sent('platform')]).to.deep.equal(['9.9.9', 'p']);
+    });
+
+    it('sends nothing that is no manifest', async () => {
+      await writeFile(manifest, text.slice(1));
+      const { exitCode, err } = await runFirmwire(['publish', image, '--manifest', manifest, '--data', data]);
+      expect([exitCode, err.startsWith('firmwire: The manifest cannot be read')]).to.deep.equal([1, true]);
+      expect(server.seen).to.deep.equal([]);
+    });
+  });
+
+  describe('trust', () => {
+    const SIGNER = {
+      id: 's1',
+      alias: 'ann',
+      publicKey: 'd7'.repeat(32),
+      createdAt: '2026-11-23T11:40:00.000Z',
+    };
+
+    it('sends a public key under the name of its file, or another', async () => {
+      server.answers = { 'POST /api/v1/signers': [201, { signer: SIGNER }] };
+      const { publicPem } = aPair();
+      const file = join(data, 'release.pub');
+      await writeFile(file, publicPem);
+      expect(await output('trust', file)).to.equal('Firmware that ann (s1) signs is trusted.\n');
+      expect(JSON.parse(lastCall()?.body ?? '')).to.deep.equal({ alias: 'release', publicKey: publicPem });
+      expect(await json('trust', file, '--alias', 'ann')).to.deep.equal({ signer: SIGNER });
+      expect(JSON.parse(lastCall()?.body ?? '').alias).to.equal('ann');
+    });
+
+    it('never sends a private key', async () => {
+      const file = join(data, 'release');
+      const pem = aPair().privateKey.export({ format: 'pem', type: 'pkcs8' });
+      await writeFile(file, pem);
+      const { exitCode, err } = await runFirmwire(['trust', file, '--data', data]);
+      expect([exitCode, err]).to.deep.equal([
+        1,
+        'firmwire: publicKey: this is a private key; give the file that ends in .pub\n',
+      ]);
+      expect(server.seen).to.deep.equal([]);
+    });
+
+    it('lists the keys, and removes one', async () => {
+      server.answers = {
+        'GET /api/v1/signers': [200, { signers: [SIGNER] }],
+        'DELETE /api/v1/signers/s%2F1': [204],
+      };
+      expect((await output('trust')).split('\n')[1]).to.match(/^s1 +ann +(d7){32} +2026-11-23 11:40 UTC$/);
+      expect(await json('trust')).to.deep.equal({ signers: [SIGNER] });
+      expect(await output('trust', '--remove', 's/1')).to.include('s/1 is trusted no longer');
+      expect(await json('trust', '--remove', 's/1')).to.deep.equal({ id: 's/1' });
+      server.answers = { 'GET /api/v1/signers': [200, { signers: [] }] };
+      expect(await output('trust')).to.equal('No key is trusted yet.\n');
     });
   });
 

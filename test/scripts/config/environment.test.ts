@@ -57,6 +57,7 @@ const OTHER: Readonly<Record<string, [text: string, value: unknown]>> = {
   'firmware.s3.prefix': ['firmware/', 'firmware/'],
   'firmware.s3.accessKeyId': ['AKIA', 'AKIA'],
   'firmware.s3.secretAccessKey': ['wJalr/XU+', 'wJalr/XU+'],
+  'firmware.requireSignature': ['true', true],
   'firmware.s3.pathStyle': ['false', false],
   'firmware.s3.cacheBytes': ['0', 0],
   'limits.connectsPerSecond': ['1', 1],

@@ -5,6 +5,7 @@ import { asked, postponed } from '../../../../core/update.js';
 import { aDevice, aFirmware, aToken, HOUR, NOW, OTHER_UDID, OWNER, UDID } from '../../../support/builders.js';
 import { quick } from '../../../support/redis-link.js';
 import { RedisServer } from '../../../support/redis-server.js';
+import { aPair } from '../../../support/signing.js';
 
 /** For the seconds that a slow machine may take. */
 const SLACK_MS = 60_000;
@@ -31,7 +32,8 @@ describe('what lies in Redis', () => {
     await stores.accounts.createOwner({ id: OWNER, name: 'Ann', createdAt: NOW });
     await stores.accounts.addKey({ hash: 'h', owner: OWNER, alias: '', scope: 'owner', createdAt: NOW });
     await stores.devices.create(aDevice({ update }));
-    await stores.firmware.put(aFirmware());
+    await stores.firmware.put(aFirmware(), () => []);
+    await stores.signers.add(aPair().signer);
     await stores.tokens.issue(aToken());
     await stores.retained.put({ topic: '/t', payload: Buffer.of(1), qos: 1 });
     expect(await keys()).to.deep.equal(
@@ -47,6 +49,8 @@ describe('what lies in Redis', () => {
         'due',
         'firmware:fw-1.1.0',
         `firmwares:${OWNER}`,
+        `marks:${OWNER}`,
+        `signers:${OWNER}`,
         `digest:${aFirmware().sha256}`,
         `ott:${hash}`,
         `ott-device:${UDID}`,

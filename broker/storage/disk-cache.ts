@@ -3,8 +3,8 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { LRUCache } from 'lru-cache';
-import { KeyedLock } from '../../../core/keyed-lock.js';
-import { isDigest, isMissing, READ_BYTES } from '../blob-files.js';
+import { KeyedLock } from '../../core/keyed-lock.js';
+import { isDigest, isMissing, READ_BYTES } from './blob-files.js';
 
 interface Entry {
   readonly name: string;
