@@ -4,6 +4,8 @@ import { type Entry, Walk } from './walk.js';
 
 /** So often it is looked at anew if somebody writes to it meanwhile. */
 const TRIES = 5;
+/** Free pages that may be missing at the end of the file: far more than LMDB ever leaves out. */
+const MOST_MISSING = 1_000_000;
 const WORD = 8;
 const TRUE = Buffer.from('true');
 /** Its keys and values are bytes of others. */
@@ -37,7 +39,8 @@ function lookAt(path: string): { message: string; isChanging: boolean } | undefi
     verify(file, meta);
     return undefined;
   } catch (error) {
-    if (!(error instanceof Damage)) throw error;
+    // A number that leads out of everything is damage, too.
+    if (!(error instanceof Damage || error instanceof RangeError)) throw error;
     return { message: error.message, isChanging: file !== undefined && hasChanged(file, meta) };
   } finally {
     file?.close();
@@ -53,6 +56,8 @@ function hasChanged(file: PageFile, before: Meta | undefined): boolean {
 }
 
 function verify(file: PageFile, meta: Meta): void {
+  if (meta.lastPage > file.pages + MOST_MISSING)
+    throw new Damage(`it was cut off: its page ${meta.lastPage} is missing`);
   const walk = new Walk(file, Math.max(meta.lastPage, file.pages));
   const tables: [name: string, tree: Tree][] = [];
   walk.tree(meta.main, ({ key, tree }) => {

@@ -63,8 +63,10 @@ export class PageFile {
     if (
       head.readUInt32LE(AT.magic) !== MAGIC ||
       ![4096, 8192, 16_384, 32_768, 65_536].includes(this.pageSize)
-    )
+    ) {
+      this.close();
       throw new Damage('its first page is not what it was');
+    }
     this.pages = Math.floor(fstatSync(this.#file).size / this.pageSize);
   }
 
