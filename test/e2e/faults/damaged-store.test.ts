@@ -1,6 +1,6 @@
 import { access, mkdtemp, open, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { madeUpImage } from '../../../scripts/simulator/made-up-image.js';
 import { Device, PLATFORM } from '../../support/device.js';
@@ -32,7 +32,7 @@ describe('a damaged store', function () {
   });
   after(async () => {
     await server?.dispose();
-    await rm(backup, { force: true });
+    await rm(dirname(backup), { recursive: true });
   });
 
   const size = async (): Promise<number> => (await stat(file)).size;
