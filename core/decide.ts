@@ -4,6 +4,7 @@ import { isUpdatable, readPlatform } from './platform.js';
 import { isLive } from './rollouts/rollout.js';
 import { opensAt } from './rollouts/window.js';
 import { barOf, sift, standing } from './signing/seal.js';
+import { isWithin } from './time.js';
 import type { Consent } from './update.js';
 import { compareVersions, sameVersion } from './version.js';
 
@@ -103,9 +104,14 @@ function heldBack(device: Device, firmware: Firmware, now: number, policy: Offer
   const { attempts, attemptEndedAt } = update;
   if (attempts >= policy.maxAttempts) return none('attempts_used_up', firmware);
   if (attempts === 0 || attemptEndedAt === undefined) return undefined;
-  const until = attemptEndedAt + policy.retryMs * 2 ** (attempts - 1);
-  return now < until ? none('retry_pause', firmware, until) : undefined;
+  const pause = policy.retryMs * 2 ** (attempts - 1);
+  return isWithin(now, attemptEndedAt, pause)
+    ? none('retry_pause', firmware, attemptEndedAt + pause)
+    : undefined;
 }
+
+/** The most that `notices.postponeHours` may be: a year. */
+const LONGEST_POSTPONE_MS = 8760 * 60 * 60 * 1000;
 
 /** How long a device's own forced request stands, ms: as long as a token that has been tried. */
 const REQUEST_LIFE_MS = 60 * 60 * 1000;
@@ -120,7 +126,7 @@ function orderOf(
   if (update?.state === 'installed') return undefined;
   if (update?.consent !== 'ordered' && update?.consent !== 'forced' && update?.consent !== 'requested')
     return undefined;
-  if (update.consent === 'requested' && now >= update.since + REQUEST_LIFE_MS) return undefined;
+  if (update.consent === 'requested' && !isWithin(now, update.since, REQUEST_LIFE_MS)) return undefined;
   const firmware = all.find(({ id, owner }) => id === update.firmware && owner === device.owner);
   if (!firmware || (update.consent === 'ordered' && !isUpdateFor(firmware, device))) return undefined;
   return { kind: 'offer', firmware, consent: update.consent };
@@ -238,7 +244,8 @@ export function decideUpdate(
   const consent = consentOf(device, best);
   if (consent) return { kind: 'offer', firmware: best, consent };
   const until = device.update?.firmware === best.id ? device.update.postponedUntil : undefined;
-  return until !== undefined && now < until
+  // Further ahead than anybody can postpone it: that was said before the clock was set back.
+  return until !== undefined && now < until && until <= now + LONGEST_POSTPONE_MS
     ? none('postponed', best, until)
     : { kind: 'ask', firmware: best };
 }

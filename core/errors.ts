@@ -70,6 +70,8 @@ export const ERROR_TEXTS = {
   firmware_damaged: 'The bytes of a firmware are missing or are not what they were.',
   store_not_empty: 'The store is not empty.',
   store_restoring: 'A restore into this store has not ended; repeat it with firmwire restore --force.',
+  store_damaged: 'The store is damaged; put a backup in its place with firmwire restore.',
+  store_lost: 'The store is gone; put a backup in its place with firmwire restore.',
   server_running: 'A server is running on this data folder; stop it first.',
   // Everywhere
   not_found: 'There is nothing at this address.',
@@ -78,6 +80,7 @@ export const ERROR_TEXTS = {
   body_too_large: 'The body is larger than this address accepts.',
   store_unavailable: 'The store cannot be reached; try again in a moment.',
   store_emptied: 'The store has been emptied; whoever runs the server has to restore it.',
+  storage_full: 'The disk of the server is full; whoever runs it has to make room.',
   draining: 'The server is shutting down; try again in a moment.',
   tls_required: 'This server is spoken to over TLS only.',
   config_invalid: 'The configuration is not valid.',
@@ -100,6 +103,8 @@ export class FirmwireError extends Error {
   }
 }
 
+const PASSING: ReadonlySet<ErrorCode> = new Set(['store_unavailable', 'store_emptied', 'storage_full']);
+
 /** True for a failure of the store that will pass: the same may be tried again. */
 export const isStoreFailure = (error: unknown): boolean =>
-  error instanceof FirmwireError && (error.code === 'store_unavailable' || error.code === 'store_emptied');
+  error instanceof FirmwireError && PASSING.has(error.code);

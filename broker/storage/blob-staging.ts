@@ -6,6 +6,7 @@ import { FirmwireError } from '../../core/errors.js';
 import type { KeyedLock } from '../../core/keyed-lock.js';
 import type { StagedBlob } from '../../core/ports.js';
 import { removeIfOld } from './blob-files.js';
+import { asStorageFull } from './disk-full.js';
 
 /** Bytes in a temporary file of their own, on stable storage. */
 export interface Received {
@@ -94,8 +95,8 @@ export class Staging {
 
   /**
    * Receives bytes into a new file.
-   * @throws FirmwireError `image_too_large` past `limit` bytes, or what the source or the disk reports; the file is
-   * gone then
+   * @throws FirmwireError `image_too_large` past `limit` bytes, `storage_full`, or what the source or the disk reports;
+   * the file is gone then
    */
   async receive(source: Readable | Uint8Array, limit: number, headBytes: number): Promise<Received> {
     const path = join(this.#dir, randomUUID());
@@ -109,7 +110,7 @@ export class Staging {
       }
     } catch (error) {
       await this.discard(path);
-      throw error;
+      throw asStorageFull(error);
     }
   }
 

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { readdir, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { FirmwireError } from '../../core/errors.js';
 import { KeyedLock } from '../../core/keyed-lock.js';
 import type { BlobStore, StagedBlob } from '../../core/ports.js';
 import { BlobCache } from './blob-cache.js';
@@ -17,6 +18,7 @@ import {
   syncDirectory,
 } from './blob-files.js';
 import { type Home, type Received, Staging } from './blob-staging.js';
+import { asStorageFull, type DiskRoom, isDiskFull, UNKNOWN_ROOM } from './disk-full.js';
 
 class Blobs implements BlobStore, Home {
   private readonly cache: BlobCache;
@@ -28,20 +30,32 @@ class Blobs implements BlobStore, Home {
     private readonly staging: Staging,
     cacheBytes: number,
     private readonly graceMs: number,
+    private readonly room: DiskRoom,
   ) {
     this.cache = new BlobCache(cacheBytes);
   }
 
-  stage(source: Readable | Uint8Array, limit: number, headBytes: number): Promise<StagedBlob> {
-    return this.staging.stage(this, source, limit, headBytes);
+  async stage(source: Readable | Uint8Array, limit: number, headBytes: number): Promise<StagedBlob> {
+    if (!(await this.room.isLeft())) throw new FirmwireError('storage_full');
+    try {
+      return await this.staging.stage(this, source, limit, headBytes);
+    } catch (error) {
+      if (error instanceof FirmwireError && error.code === 'storage_full') this.room.ended();
+      throw error;
+    }
   }
 
   async keep({ path, sha256 }: Received): Promise<void> {
-    const now = new Date();
-    await utimes(path, now, now);
-    await rename(path, this.path(sha256));
-    this.staging.moved(path);
-    await syncDirectory(this.dir);
+    try {
+      const now = new Date();
+      await utimes(path, now, now);
+      await rename(path, this.path(sha256));
+      this.staging.moved(path);
+      await syncDirectory(this.dir);
+    } catch (error) {
+      if (isDiskFull(error)) this.room.ended();
+      throw asStorageFull(error);
+    }
   }
 
   read({ sha256 }: Received): Promise<Buffer> {
@@ -97,9 +111,14 @@ async function load(sha256: string, path: string): Promise<Buffer> {
  *
  * `stage` neither drains nor destroys a stream of which it did not want the rest: its owner does. `cached` rejects
  * with FirmwireError `firmware_not_found` if there are no such bytes, and with Error if they are not what they were.
- * Nobody may write to the Buffer it gives.
+ * Nobody may write to the Buffer it gives. What finds no room rejects with FirmwireError `storage_full`.
  */
-export async function openBlobs(dir: string, cacheBytes: number, graceMs = GRACE_MS): Promise<BlobStore> {
+export async function openBlobs(
+  dir: string,
+  cacheBytes: number,
+  graceMs = GRACE_MS,
+  room = UNKNOWN_ROOM,
+): Promise<BlobStore> {
   const staging = await Staging.open(join(dir, 'staging'));
-  return new Blobs(dir, staging, cacheBytes, graceMs);
+  return new Blobs(dir, staging, cacheBytes, graceMs, room);
 }

@@ -3,6 +3,7 @@ import type { Device } from '../device.js';
 import type { Firmware } from '../firmware.js';
 import { okPayload, updatePayload } from '../payload.js';
 import type { Clock, Log, Telemetry } from '../ports.js';
+import { isWithin } from '../time.js';
 import type { Desk, Outcome, Teller } from './desk.js';
 import type { Offer } from './issuer.js';
 import type { Registry } from './registry.js';
@@ -112,9 +113,9 @@ export class Conversation implements Teller {
     const { freshMs } = this.#timing;
     if (this.#transfers.isActive(this.udid)) return now + freshMs;
     const begun = device.update?.firmware === firmware.id ? device.update.startedAt : undefined;
-    if (begun !== undefined && now < begun + freshMs) return begun + freshMs;
+    if (begun !== undefined && isWithin(now, begun, freshMs)) return begun + freshMs;
     const last = this.#lastOffer;
-    if (last?.firmware === firmware.id && now < last.at + freshMs) return last.at + freshMs;
+    if (last?.firmware === firmware.id && isWithin(now, last.at, freshMs)) return last.at + freshMs;
     return undefined;
   }
 

@@ -159,6 +159,15 @@ export class Delivery {
     return this.#token.udid;
   }
 
+  /** True if the firmware has been taken back since the token was looked up: that its bytes are gone is no fault then. */
+  async isWithdrawn(): Promise<boolean> {
+    const { catalog } = this.#parts;
+    const { owner, id } = this.firmware;
+    // Another node may have done it.
+    catalog.forget(owner);
+    return (await catalog.get(owner, id)) === undefined;
+  }
+
   /**
    * Tells how far the whole body has got: an event for every tenth, and the state now and then; to Home Assistant the
    * state is what events are to others.

@@ -58,6 +58,9 @@ export async function receiveUpload(
     if (files.length === 0) throw new FirmwireError('field_invalid', 'file: at least one file is needed');
     return { fields: { ...fields, manifest }, files };
   } catch (error) {
+    // What is still to come is thrown away: nobody else reads it, and the next request on this connection lies behind it.
+    request.raw.unpipe();
+    request.raw.resume();
     await Promise.all(files.map(({ blob }) => blob.discard()));
     throw error;
   }
@@ -101,11 +104,14 @@ const isNamed = (error: unknown): boolean => error instanceof Error && 'code' in
 async function receiveFile(part: MultipartFile, publisher: Publisher, room: number): Promise<ArrivedFile> {
   if (part.fieldname !== 'file')
     throw new FirmwireError('upload_invalid', `${part.fieldname}: files are named "file"`);
+  // The parser only emits them, now and then: the stream itself does not always know.
+  const emitted = new Set<unknown>();
+  part.file.on('error', (error) => emitted.add(error));
   try {
     return await publisher.receive(part.filename || 'firmware.bin', part.file, room);
   } catch (error) {
     // The form broke off within the file.
-    if (error === part.file.errored && !isNamed(error)) {
+    if ((emitted.has(error) || error === part.file.errored) && !isNamed(error)) {
       throw new FirmwireError('upload_invalid', undefined, { cause: error });
     }
     throw error;

@@ -101,8 +101,15 @@ export class Transmitter {
       return { pieces, first: await pieces.next() };
     } catch (err) {
       pieces?.close();
-      this.#parts.log.error({ err, req, udid: delivery.udid, firmware: id }, 'firmware bytes cannot be read');
-      await delivery.end([0, 0], false, true);
+      // Withdrawn between the look at the token and this one, in a few ms.
+      const isWithdrawn = await delivery.isWithdrawn().catch(() => false);
+      if (!isWithdrawn)
+        this.#parts.log.error(
+          { err, req, udid: delivery.udid, firmware: id },
+          'firmware bytes cannot be read',
+        );
+      await delivery.end([0, 0], false, !isWithdrawn);
+      if (isWithdrawn) throw new FirmwireError('OTT_UPDATE_NOT_FOUND');
       const isAway = err instanceof FirmwireError && err.code === 'store_unavailable';
       throw isAway ? err : new FirmwireError('internal');
     }

@@ -48,7 +48,7 @@ async function openBytes(settings: Settings, log: Log, toRestore: boolean): Prom
  */
 export async function openForMoving(settings: Settings, toRestore = false): Promise<OpenedStores> {
   const log = pino({ level: 'fatal' }, pino.destination(2));
-  const stores = await openStores(settings, log, toRestore);
+  const stores = await openStores(settings, log, toRestore ? 'restore' : 'use');
   try {
     const { blobs, close } = await openBytes(settings, log, toRestore);
     return {

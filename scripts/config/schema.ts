@@ -31,6 +31,9 @@ const group = <Properties extends Type.TProperties>(properties: Properties) =>
 export const SettingsSchema = group({
   data: text('./data'),
   storage: oneOf('embedded', ['embedded', 'redis']),
+  disk: group({
+    reserveBytes: whole(16_777_216, 0, 1024 * GIB),
+  }),
   redis: group({
     url: secretText('redis://127.0.0.1:6379'),
     commandSeconds: span(1.5),
@@ -46,7 +49,7 @@ export const SettingsSchema = group({
     connectSeconds: span(10),
     maxConnectBytes: whole(1024, 256, 65_536),
     maxPacketBytes: whole(65_536, 256, MQTT_LONGEST_PACKET),
-    drainSeconds: span(2),
+    drainSeconds: span(0.5),
     hookSeconds: span(5),
   }),
   http: group({

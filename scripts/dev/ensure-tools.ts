@@ -15,6 +15,7 @@ const NEEDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     curl: 'curl',
     'redis-server': 'redis-server',
     chromium: 'chromium',
+    faketime: 'faketime',
   },
   bench: {
     mosquitto: 'mosquitto',

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { GRACE_MS } from '../../broker/storage/blob-files.js';
 import { openBlobs } from '../../broker/storage/blobs.js';
+import type { DiskRoom } from '../../broker/storage/disk-full.js';
 import { FirmwireError } from '../../core/errors.js';
 import type { BlobStore, Log } from '../../core/ports.js';
 import type { Settings } from '../config/schema.js';
@@ -8,14 +9,15 @@ import type { Settings } from '../config/schema.js';
 /**
  * Opens the place where firmware bytes lie: a directory of this server's own, one that several nodes share, or a bucket.
  * A bucket that cannot be reached is said in the log, and served once it can.
+ * @param room of the disk, where something is known of it
  * @throws FirmwireError `config_invalid` if the bucket's server was reached and refuses us, or half a key pair is set
  */
-export async function openFirmwareBytes(settings: Settings, log: Log): Promise<BlobStore> {
+export async function openFirmwareBytes(settings: Settings, log: Log, room?: DiskRoom): Promise<BlobStore> {
   const { data, downloads, firmware, storage } = settings;
   const dir = firmware.dir || join(data, 'firmware');
   if (firmware.s3.bucket !== '') return openBucket(dir, settings, log);
   const isOurs = firmware.dir === '' && storage === 'embedded';
-  return openBlobs(dir, downloads.cacheBytes, isOurs ? 0 : GRACE_MS);
+  return openBlobs(dir, downloads.cacheBytes, isOurs ? 0 : GRACE_MS, room);
 }
 
 async function openBucket(dir: string, { downloads, firmware }: Settings, log: Log): Promise<BlobStore> {

@@ -77,7 +77,7 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
     const mayBePlain = plainRule(settings);
     const certificate = await openCertificate(settings, systemClock, log);
     undo.push(() => certificate?.close());
-    const stores = await openStores(settings, log);
+    const stores = await openStores(settings, log, 'serve');
     undo.push(() => stores.close());
     let built: Domain | undefined;
     // What happens up to the end is still to be written down.
@@ -89,7 +89,7 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
       ? await redisNode(link, redis, settings.nodes.heartbeatSeconds * SECOND, systemClock, log)
       : loneNode(systemClock, log);
     undo.push(() => nodes.close());
-    const blobs = await openFirmwareBytes(settings, log);
+    const blobs = await openFirmwareBytes(settings, log, stores.room);
     const mqtt = redis && !ownBroker ? await redisMqtt(link, redis, commandMs, log) : undefined;
     if (mqtt) undo.push(() => mqtt.close());
     const broker = ownBroker ?? (await createBroker(settings, log, mqtt));
@@ -114,7 +114,7 @@ export async function startFirmwire(settings: Settings, log: Log, ownBroker?: Ae
         mqttConnections: () => broker.connectedClients,
         activeDownloads: () => domain.transfers.count,
         outboxQueue: () => outbox.waiting,
-        storeIsOpen: () => (link?.state ?? 'open') === 'open',
+        storeIsOpen: () => (link?.state ?? 'open') === 'open' && stores.room.isHeld,
         certificateEnd: () => certificate?.notAfter,
       },
     );

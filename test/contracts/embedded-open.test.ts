@@ -106,7 +106,7 @@ describe('embedded: opening and closing', () => {
   });
 
   it('grows far beyond what it reserved at first', async () => {
-    const environment = await Environment.open(dir, (made) => made, 2 ** 20);
+    const environment = await Environment.open(dir, (made) => made, undefined, 2 ** 20);
     const table = environment.table<string>('large');
     const text = 'x'.repeat(100_000);
     for (const n of range(20))

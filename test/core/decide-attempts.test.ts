@@ -91,6 +91,18 @@ describe('decideUpdate: no endless flashing (wire.md 3)', () => {
     it(`${name}: ${reason}`, () => expect(decide(device, NOW + 1)).to.include({ kind: 'none', reason }));
   }
 
+  it('does not pause until a clock that was set back is there again', () => {
+    const offered = arrows.offered(undefined, v11, '1.0.0', 'auto', 't', NOW);
+    const failed = auto({ update: arrows.attemptFailed(arrows.downloading(offered, NOW), 'Wrong MD5', NOW) });
+    for (const [now, kind] of [
+      [NOW - MINUTE, 'none'],
+      [NOW - 10 * MINUTE + 1, 'none'],
+      [NOW - 10 * MINUTE, 'offer'],
+      [NOW - 24 * HOUR, 'offer'],
+    ] as const)
+      expect(decide(failed, now).kind, `${now - NOW}`).to.equal(kind);
+  });
+
   it('an offer that was never downloaded is no attempt', () => {
     expect(decide(auto({ update: offered }), NOW + 1).kind).to.equal('offer');
     expect(decide(auto({ version: undefined, update: offered }), NOW + 1).kind).to.equal('offer');

@@ -59,6 +59,16 @@ describe('decideUpdate: consent (wire.md 3 and 5)', () => {
     ],
   ]);
 
+  it('asks again if it was postponed by a clock that was years ahead', () => {
+    const year = 8760 * HOUR;
+    for (const [until, kind] of [
+      [NOW + year, 'none'],
+      [NOW + year + 1, 'ask'],
+      [NOW + 10 * year, 'ask'],
+    ] as const)
+      expect(decide(aDevice({ update: postponed(question, until) }), v11).kind).to.equal(kind);
+  });
+
   it('tells until when a question is postponed', () => {
     const device = aDevice({ update: postponed(question, NOW + HOUR) });
     expect(decide(device, v11)).to.include({ reason: 'postponed', until: NOW + HOUR });

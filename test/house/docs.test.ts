@@ -88,6 +88,7 @@ describe('the docs', () => {
       'docs/wire.md',
       'docs/home-assistant.md',
       'docs/tls.md',
+      'docs/faults.md',
       'docs/gateway.md',
       'docs/keys.md',
       'docs/signing.md',

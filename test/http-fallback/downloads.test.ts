@@ -170,6 +170,28 @@ describe('GET /device/firmware and its one-time token (wire.md 6)', () => {
       expect(readAnswer(client.bytes).status).to.equal(500);
     });
 
+    it('ends with its firmware, and is no fault of ours, if its firmware is withdrawn just before the bytes are read', async () => {
+      await http.close();
+      await start({
+        wrapBlobs: (blobs) =>
+          Object.assign(Object.create(blobs), {
+            cached: async (sha256: string, size: number) => {
+              const { firmware } = (await asOwner(http, 'GET', '/firmware')).json();
+              await asOwner(http, 'DELETE', `/firmware/${firmware[0].id}`);
+              return blobs.cached(sha256, size);
+            },
+          }),
+      });
+      const token = await offeredToken(http, image);
+      const client = await open(token);
+      await client.closed;
+      await http.domain.transfers.idle();
+      // Whether the withdrawal cuts it or the answer is quicker, it is none of 500.
+      expect(client.bytes.toString('latin1')).to.match(/^$|^HTTP\/1\.1 404 /);
+      expect(http.logs.filter((line) => line.includes('"level":"error"'))).to.deep.equal([]);
+      expect(http.telemetry.counts['download broken']).to.equal(1);
+    });
+
     it('is not used up while the bytes are on a machine that is away', async () => {
       let isAway = true;
       await http.close();

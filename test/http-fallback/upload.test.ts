@@ -322,31 +322,35 @@ describe('POST /api/v1/firmware', () => {
     expect(await http.storedFiles()).to.deep.equal([]);
   });
 
-  it('a refused upload does not spoil the next request of its connection', async () => {
-    const { headers, payload } = upload([version(), platform(), file(), field('notes', 'late')]);
-    const lines = (method: string, more: string[]) =>
-      [
-        `${method} /api/v1/firmware HTTP/1.1`,
-        'Host: x',
-        `Authorization: Bearer ${http.credentials.ownerKey}`,
-        ...more,
-        '',
-        '',
-      ].join('\r\n');
-    const client = await RawClient.connect(await http.listen());
-    client.send(
-      lines('POST', [`Content-Type: ${headers['content-type']}`, `Content-Length: ${payload.length}`]),
-    );
-    client.send(payload);
-    await client.received(1);
-    const first = readAnswer(client.bytes);
-    expect(first.status).to.equal(400);
-    await client.received(
-      client.bytes.length - first.body.length + Number(first.header('Content-Length')[0]),
-    );
-    const before = client.bytes.length;
-    client.send(lines('GET', ['Connection: close']));
-    await client.closed;
-    expect(readAnswer(client.bytes.subarray(before)).status).to.equal(200);
-  });
+  for (const [what, ...parts] of [
+    ['after all of it was read', version(), platform(), file(), field('notes', 'late')],
+    ['with most of it unread', field('nobody', 'knows it'), file(anImage(8_000_000))],
+  ] as const)
+    it(`a refused upload does not spoil the next request of its connection, ${what}`, async () => {
+      const { headers, payload } = upload(parts);
+      const lines = (method: string, more: string[]) =>
+        [
+          `${method} /api/v1/firmware HTTP/1.1`,
+          'Host: x',
+          `Authorization: Bearer ${http.credentials.ownerKey}`,
+          ...more,
+          '',
+          '',
+        ].join('\r\n');
+      const client = await RawClient.connect(await http.listen());
+      client.send(
+        lines('POST', [`Content-Type: ${headers['content-type']}`, `Content-Length: ${payload.length}`]),
+      );
+      client.send(payload);
+      await client.received(1);
+      const first = readAnswer(client.bytes);
+      expect(first.status).to.equal(400);
+      await client.received(
+        client.bytes.length - first.body.length + Number(first.header('Content-Length')[0]),
+      );
+      const before = client.bytes.length;
+      client.send(lines('GET', ['Connection: close']));
+      await client.closed;
+      expect(readAnswer(client.bytes.subarray(before)).status).to.equal(200);
+    });
 });

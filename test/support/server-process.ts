@@ -84,10 +84,11 @@ export class ServerProcess {
   private constructor(
     readonly data: string,
     readonly overrides: Overrides,
+    readonly around: NodeJS.ProcessEnv,
   ) {
     const child = spawn(process.execPath, [PROGRAM, 'serve'], {
       cwd: data,
-      env: environment(data, overrides),
+      env: { ...environment(data, overrides), ...around },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child.stdout.on('data', (bytes) => {
@@ -100,9 +101,16 @@ export class ServerProcess {
     this.#child = child;
   }
 
-  /** Starts a server on free ports; resolves once /ready answers 200. */
-  static async start(overrides: Overrides = {}, data?: string): Promise<ServerProcess> {
-    const server = new ServerProcess(data ?? (await newDataFolder()), overrides);
+  /**
+   * Starts a server on free ports; resolves once /ready answers 200.
+   * @param around variables that are no settings of ours
+   */
+  static async start(
+    overrides: Overrides = {},
+    data?: string,
+    around: NodeJS.ProcessEnv = {},
+  ): Promise<ServerProcess> {
+    const server = new ServerProcess(data ?? (await newDataFolder()), overrides, around);
     try {
       await server.#ready();
       return server;
@@ -196,7 +204,7 @@ export class ServerProcess {
   /** kill -9 and a new server on the same data. */
   async killAndRestart(): Promise<ServerProcess> {
     await this.kill();
-    return ServerProcess.start(this.overrides, this.data);
+    return ServerProcess.start(this.overrides, this.data, this.around);
   }
 
   /** Ends it, however it is, and removes its data. */

@@ -1,7 +1,10 @@
+import { statfsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Database, type Key, open, type RootDatabase, TransactionFlags } from 'lmdb';
-import { GroupCommit } from './group-commit.js';
+import { isDiskFull } from '../disk-full.js';
+import { damaged } from './damaged.js';
+import { type CommitDisk, GroupCommit } from './group-commit.js';
 import { checkHeader } from './header.js';
 import { Sequence } from './sequence.js';
 import { SortedIndex } from './sorted-index.js';
@@ -30,10 +33,23 @@ const OPTIONS = {
   eventTurnBatching: false,
 } as const;
 
+/** errno(3). */
+const EIO = 5;
+/** More than LMDB writes in one go. */
+const ROOM_FOR_A_WRITE = 2 ** 20;
+
+/** A write of LMDB's that fits in part is an I/O error to it (mdb_page_flush, "short write, filesystem full?"). */
+function saysFull(error: unknown, dir: string): boolean {
+  if (isDiskFull(error)) return true;
+  if (!(error instanceof Error && 'code' in error && error.code === EIO)) return false;
+  const { bavail, bsize } = statfsSync(dir);
+  return bavail * bsize < ROOM_FOR_A_WRITE;
+}
+
 /** Says of LMDB's own errors while opening which file they are about. */
 function explained(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || !error.message.startsWith('MDB_')) return error;
-  return new Error(`${path} cannot be opened, perhaps it is damaged: ${error.message}`, { cause: error });
+  return damaged(path, `cannot be opened, perhaps it is damaged: ${error.message}`, error);
 }
 
 /**
@@ -54,24 +70,36 @@ export class Environment {
   /** What has been opened here, but for the format. */
   private readonly contents = new Map<string, Pick<Database, 'getKeys' | 'clearSync'>>();
 
-  private constructor(private readonly root: RootDatabase<unknown, Key>) {
-    this.writes = new GroupCommit(root);
+  private constructor(
+    private readonly root: RootDatabase<unknown, Key>,
+    disk: CommitDisk,
+  ) {
+    this.writes = new GroupCommit(root, disk);
   }
 
   /**
    * Opens or makes the environment in this directory, and in it what `make` asks for, as one step: a new environment
    * waits for the disk once, and never has a part of its tables. Not while the same process writes to it through another
    * `Environment`: this step holds up the thread until it may write, and that write waits for the thread.
+   * @param makeRoom called when the disk is full; true: there is room now, and the write is tried again
    * @param mapSize bytes of address space to begin with
-   * @throws Error if the file is damaged so that LMDB can tell, is not ours, or was written by a newer version
+   * @throws FirmwireError `store_damaged` if LMDB can tell, Error if it is not ours or was written by a newer version
    */
-  static async open<T>(dir: string, make: (environment: Environment) => T, mapSize = MAP_BYTES): Promise<T> {
+  static async open<T>(
+    dir: string,
+    make: (environment: Environment) => T,
+    makeRoom: () => boolean = () => false,
+    mapSize = MAP_BYTES,
+  ): Promise<T> {
     await mkdir(dir, { recursive: true });
     const path = join(dir, 'data.mdb');
     await checkHeader(path);
     let environment: Environment | undefined;
     try {
-      const opened = new Environment(open<unknown, Key>(dir, { ...OPTIONS, mapSize }));
+      const opened = new Environment(open<unknown, Key>(dir, { ...OPTIONS, mapSize }), {
+        isFull: (error) => saysFull(error, dir),
+        makeRoom,
+      });
       environment = opened;
       return opened.root.transactionSync(() => {
         opened.claim(path);
@@ -123,7 +151,7 @@ export class Environment {
   /**
    * Runs `action` as the only writer of all processes and resolves once what it wrote is on stable storage. Readers may
    * see it a little earlier. If it throws, nothing of it was written. Read within it whatever decides about the write;
-   * it may be called more than once.
+   * it may be called more than once. Rejects with FirmwireError `storage_full` if there is no room on the disk.
    * @param lazy nobody waits for it: it may be held back for some ms
    */
   write<T>(action: () => T, lazy = false): Promise<T> {

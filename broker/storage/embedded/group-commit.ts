@@ -1,4 +1,5 @@
 import type { Key, RootDatabase } from 'lmdb';
+import { FirmwireError } from '../../../core/errors.js';
 
 /** So long may a write wait for company that nobody waits for: fewer commits, fewer waits for the disk. */
 const LAZY_MS = 25;
@@ -10,10 +11,19 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** What a write may find of the disk. */
+export interface CommitDisk {
+  /** True if this error of LMDB says that there is no room. */
+  isFull(error: unknown): boolean;
+  /** Called when there is none; true: there is now, and the same is tried again. */
+  makeRoom(): boolean;
+}
+
 /** LMDB rejects with a promise of the cause, which ends the process if nobody listens to it. */
-async function causeOf(error: unknown): Promise<unknown> {
+async function causeOf(error: unknown, disk: CommitDisk): Promise<unknown> {
   if (!(error instanceof Error) || !('commitError' in error)) return error;
   const cause: unknown = await Promise.resolve(error.commitError).catch((reason: unknown) => reason);
+  if (disk.isFull(cause)) return new FirmwireError('storage_full', undefined, { cause });
   return new Error(`The database could not be written: ${String(cause)}`, { cause });
 }
 
@@ -30,7 +40,10 @@ export class GroupCommit {
   private begun = false;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly root: RootDatabase<unknown, Key>) {}
+  constructor(
+    private readonly root: RootDatabase<unknown, Key>,
+    private readonly disk: CommitDisk,
+  ) {}
 
   /**
    * Runs the action within a transaction, in the order of the calls, and resolves with its result once that is on
@@ -62,7 +75,7 @@ export class GroupCommit {
         results = this.run(group);
       });
     } catch (error) {
-      await this.failed(group, error);
+      this.failed(group, await causeOf(error, this.disk));
       return;
     }
     for (const [i, { resolve, reject }] of group.entries()) {
@@ -97,12 +110,17 @@ export class GroupCommit {
     }
   }
 
-  /** Nothing of the group is stored. */
-  private async failed(group: readonly Waiting[], error: unknown): Promise<void> {
-    const cause = await causeOf(error);
+  /** Nothing of the group is stored: it is rejected, or tried again if there is room now. */
+  private failed(group: readonly Waiting[], cause: unknown): void {
     // A transaction that could not even begin leaves its group waiting.
     const lost = group.length > 0 ? group : this.waiting.splice(0);
     if (group.length === 0) this.begun = false;
+    const isFull = cause instanceof FirmwireError && cause.code === 'storage_full';
+    if (isFull && lost.length > 0 && this.disk.makeRoom()) {
+      this.waiting.unshift(...lost);
+      if (!this.begun) void this.commit();
+      return;
+    }
     for (const { reject } of lost) reject(cause);
   }
 }

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { damaged } from './damaged.js';
 
 /** Where LMDB's first page says what it is: after the page header, the magic number and then the version. */
 const MAGIC_AT = 24;
@@ -14,7 +15,7 @@ const SMALLEST = 3 * PAGE;
  * and takes an empty one for a new database.
  *
  * @returns false if there is no such file yet
- * @throws Error that says what the file is not, and what to do
+ * @throws FirmwireError `store_damaged` that says what the file is not, and what to do; Error if it is of another version
  */
 export async function checkHeader(path: string): Promise<boolean> {
   const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
@@ -25,16 +26,14 @@ export async function checkHeader(path: string): Promise<boolean> {
   try {
     const { size } = await file.stat();
     if (size === 0)
-      throw new Error(
-        `${path} is empty: it was cut off, or another process is creating it just now. Restore a backup, or delete it to start anew.`,
-      );
+      throw damaged(path, 'is empty: it was cut off, or another process is creating it just now');
     const head = Buffer.alloc(MAGIC_AT + 8);
     await file.read(head, 0, head.length, 0);
     if (head.readUInt32LE(MAGIC_AT) !== MAGIC)
-      throw new Error(`${path} is not an LMDB database, or its beginning is damaged. Restore a backup.`);
+      throw damaged(path, 'is not an LMDB database, or its beginning is damaged');
     if ((head.readUInt32LE(VERSION_AT) & 0xffff) !== VERSION)
       throw new Error(`${path} is an LMDB database of another version of LMDB.`);
-    if (size < SMALLEST) throw new Error(`${path} was cut off: it has only ${size} bytes. Restore a backup.`);
+    if (size < SMALLEST) throw damaged(path, `was cut off: it has only ${size} bytes`);
     return true;
   } finally {
     await file.close();

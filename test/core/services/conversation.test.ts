@@ -78,6 +78,16 @@ describe('a conversation', () => {
     expect(words(said)).to.deep.equal([OFFER, OFFER]);
   });
 
+  it('repeats the offer when the clock was set back by more than it stays fresh', async () => {
+    const { conversation, said } = await offered();
+    world.clock.sleep(-FRESH + 1);
+    await conversation.checkedIn(aCheckIn());
+    expect(words(said)).to.deep.equal([OFFER, 'OK']);
+    world.clock.sleep(-1);
+    await conversation.checkedIn(aCheckIn());
+    expect(words(said)).to.deep.equal([OFFER, 'OK', OFFER]);
+  });
+
   it('a newer firmware is no repetition: it is told at once', async () => {
     const { said } = await offered();
     await world.publish({ version: '1.2.0' }, anImage(1000, 2));

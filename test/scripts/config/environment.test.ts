@@ -7,6 +7,7 @@ import type { Settings } from '../../../scripts/config/schema.js';
 const OTHER: Readonly<Record<string, [text: string, value: unknown]>> = {
   data: ['/srv/firmwire', '/srv/firmwire'],
   storage: ['redis', 'redis'],
+  'disk.reserveBytes': ['0', 0],
   'redis.url': ['redis://db:6379/3', 'redis://db:6379/3'],
   'redis.commandSeconds': ['2', 2],
   'redis.replicas': ['1', 1],
@@ -17,7 +18,7 @@ const OTHER: Readonly<Record<string, [text: string, value: unknown]>> = {
   'mqtt.connectSeconds': ['2.5', 2.5],
   'mqtt.maxConnectBytes': ['2048', 2048],
   'mqtt.maxPacketBytes': ['4096', 4096],
-  'mqtt.drainSeconds': ['.5', 0.5],
+  'mqtt.drainSeconds': ['.25', 0.25],
   'mqtt.hookSeconds': ['1', 1],
   'http.host': ['::1', '::1'],
   'http.port': ['8080', 8080],
