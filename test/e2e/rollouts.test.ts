@@ -52,9 +52,10 @@ describe('rollouts, between real devices and a real server', function () {
     return JSON.parse(message.payload);
   };
   const publish = async (text: string): Promise<string> => {
-    const { body } = await ownerApi(server).publish(madeUpImage(20_000, text), {
+    const { body } = await ownerApi(server).upload({
       version: '2.0.0',
       platform: PLATFORM,
+      files: [['firmware.bin', madeUpImage(20_000, text)]],
     });
     return textAt(body, 'rollout.id');
   };

@@ -52,12 +52,16 @@ export class OwnerApi {
     return this.call('POST', '/firmware', form);
   }
 
-  /** Publishes one image; throws if that is refused. Its id and the counts. */
+  /** Publishes one image, to all devices at once unless it is said otherwise; throws if that is refused. Its id and the counts. */
   async publish(
     bytes: Buffer,
     fields: Omit<Upload, 'files'>,
   ): Promise<{ id: string; offered: number; asked: number; body: unknown }> {
-    const { status, body } = await this.upload({ ...fields, files: [['firmware.bin', bytes]] });
+    const { status, body } = await this.upload({
+      rollout: 'all-at-once',
+      ...fields,
+      files: [['firmware.bin', bytes]],
+    });
     if (status !== 201) throw new Error(`publish: ${status} ${JSON.stringify(body)}`);
     const counts = body as { offered: number; asked: number };
     return { id: textAt(body, 'firmware.id'), offered: counts.offered, asked: counts.asked, body };
