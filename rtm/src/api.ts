@@ -65,6 +65,9 @@ export class Api {
 
   withdraw = (id: string): Promise<unknown> => this.#call('DELETE', `/firmware/${id}`);
 
+  changeRollout = (id: string, verb: string): Promise<unknown> =>
+    this.#call('POST', `/rollouts/${id}/${verb}`);
+
   keys = async (): Promise<readonly KeyView[]> =>
     (await this.#call<{ keys: KeyView[] }>('GET', '/keys')).keys;
 

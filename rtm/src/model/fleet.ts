@@ -1,6 +1,6 @@
 import type { Arrived } from '../mqtt/messages.js';
-import type { DeviceView, FirmwareView, FleetEvent, Notice, ServerView } from './nouns.js';
-import { readDevice, readEvent, readFirmware, readNotice, readServer } from './read.js';
+import type { DeviceView, FirmwareView, FleetEvent, Notice, RolloutView, ServerView } from './nouns.js';
+import { readDevice, readEvent, readFirmware, readNotice, readRollout, readServer } from './read.js';
 
 /** Events that are kept for the list of what happened lately. */
 const MOST_EVENTS = 200;
@@ -13,6 +13,7 @@ export class Fleet {
   readonly devices = new Map<string, DeviceView>();
   readonly notices = new Map<string, Notice>();
   readonly firmware = new Map<string, FirmwareView>();
+  readonly rollouts = new Map<string, RolloutView>();
   /** Newest first, without check-ins. */
   readonly events: FleetEvent[] = [];
   /** Newest first. Kept apart: those of a large fleet would push everything else out within seconds. */
@@ -29,6 +30,7 @@ export class Fleet {
       ...[...this.devices.keys()].map((id) => `devices/${id}`),
       ...[...this.notices.keys()].map((id) => `notices/${id}`),
       ...[...this.firmware.keys()].map((id) => `firmware/${id}`),
+      ...[...this.rollouts.keys()].map((id) => `rollouts/${id}`),
     ]);
   }
 
@@ -49,6 +51,9 @@ export class Fleet {
         break;
       case 'firmware':
         put(this.firmware, id, text, readFirmware);
+        break;
+      case 'rollouts':
+        put(this.rollouts, id, text, readRollout);
         break;
       case 'notices':
         put(this.notices, id, text, readNotice);

@@ -1,6 +1,7 @@
 /** What arrives, as the server makes it. */
 export type { FirmwareView } from '../../../core/firmware-view.js';
 export type { Notice } from '../../../core/notice.js';
+export type { RolloutView } from '../../../core/rollouts/view.js';
 export type { EventName } from '../../../core/services/owner-feed.js';
 export type { UpdateState } from '../../../core/update.js';
 export type { DeviceView, ServerView } from '../../../core/view.js';

@@ -1,4 +1,4 @@
-import type { DeviceView, FirmwareView, FleetEvent, Notice, ServerView } from './nouns.js';
+import type { DeviceView, FirmwareView, FleetEvent, Notice, RolloutView, ServerView } from './nouns.js';
 import { STATE_NAMES } from './status.js';
 
 /**
@@ -67,6 +67,20 @@ const isFirmware = (body: Fields, id: string): boolean =>
   isSignature(body['signature']) &&
   isTime(body['createdAt']);
 
+const isStage = (value: unknown): boolean =>
+  isRecord(value) &&
+  isText(value['state']) &&
+  ['devices', 'installed', 'failed', 'pending'].every((name) => isNumber(value[name]));
+
+const isRollout = (body: Fields, id: string): boolean =>
+  body['id'] === id &&
+  ['firmware', 'version', 'state', 'approval'].every((name) => isText(body[name])) &&
+  isTextOrNull(body['reason']) &&
+  isNumber(body['devices']) &&
+  Array.isArray(body['stages']) &&
+  body['stages'].every(isStage) &&
+  isTime(body['createdAt']);
+
 const isNotice = (body: Fields, nid: string): boolean =>
   body['nid'] === nid &&
   ['title', 'body', 'udid', 'version', 'installed'].every((name) => isText(body[name]));
@@ -103,6 +117,9 @@ export const readDevice = (text: string, udid: string): DeviceView | undefined =
 
 export const readFirmware = (text: string, id: string): FirmwareView | undefined =>
   checked(fieldsIn(text), (body) => isFirmware(body, id));
+
+export const readRollout = (text: string, id: string): RolloutView | undefined =>
+  checked(fieldsIn(text), (body) => isRollout(body, id));
 
 export const readNotice = (text: string, nid: string): Notice | undefined =>
   checked(fieldsIn(text)?.['notification'], (body) => isNotice(body, nid));

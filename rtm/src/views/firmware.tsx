@@ -4,6 +4,7 @@ import type { FirmwareView } from '../model/nouns.js';
 import { clock, size } from '../model/text.js';
 import { Confirm } from '../ui/dialog.js';
 import { PublishForm } from './publish.js';
+import { Rollouts } from './rollouts.js';
 
 /** What is published, and publishing. */
 export function FirmwarePage() {
@@ -14,6 +15,7 @@ export function FirmwarePage() {
     <>
       <h1>Firmware</h1>
       <PublishForm />
+      <Rollouts />
       <section aria-labelledby="published">
         <h2 id="published">Published</h2>
         {list.length === 0 && <p class="muted">Nothing has been published yet.</p>}
@@ -44,6 +46,7 @@ function FirmwareCard({ firmware }: { firmware: FirmwareView }) {
     files,
     signature,
   } = firmware;
+  const isRolledOut = [...app.fleet.rollouts.values()].some(({ firmware: own }) => own === id);
   const target = udid === null ? (platform ?? '') : (app.fleet.devices.get(udid)?.alias ?? udid);
   return (
     <li class="card">
@@ -54,7 +57,7 @@ function FirmwareCard({ firmware }: { firmware: FirmwareView }) {
             {tag}
           </span>
         ))}
-        {rollout === 'none' && <span class="badge settled">stored, offered to nobody</span>}
+        {rollout === 'none' && !isRolledOut && <span class="badge settled">stored, offered to nobody</span>}
         {notes && <p class="notes">{notes}</p>}
         <p class="muted">
           {clock(createdAt)} · {size(bytes)} · {files.map(({ name }) => name).join(', ')} · SHA-256{' '}
