@@ -199,7 +199,8 @@ export class Desk {
     const isMoot = !KEEPS_OPEN.has(decision.reason);
     const holds = (known: Device): boolean =>
       known.update !== undefined &&
-      ((isSpent && known.update.state !== 'failed') || (isMoot && this.#isOpen(known.update, udid)));
+      ((isSpent && (known.update.state !== 'failed' || isToSetAside(known))) ||
+        (isMoot && this.#isOpen(known.update, udid)));
     if (!holds(device)) return device;
 
     // The token first: after that no download can complete. One that did before has changed the record, so the rule
@@ -220,12 +221,15 @@ export class Desk {
   }
 }
 
+const isToSetAside = ({ grant, quarantine, update }: Device): boolean =>
+  quarantine === undefined && update !== undefined && grant?.firmware === update.firmware;
+
 /** A device that has failed in a rollout is set aside: it would be the first to try whatever comes next. */
 function givenUp(device: Device, update: Update, now: number): Device {
   const failed = { ...device, update };
-  if (device.grant?.firmware !== update.firmware) return failed;
+  if (!isToSetAside(failed)) return failed;
   const reason = `it failed to install ${update.version} ${update.attempts} times`;
-  return { ...failed, quarantine: device.quarantine ?? { at: now, firmware: update.firmware, reason } };
+  return { ...failed, quarantine: { at: now, firmware: update.firmware, reason } };
 }
 
 const stillOld = ({ version, update }: Device): string =>

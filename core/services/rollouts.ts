@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { Device } from '../device.js';
+import type { Device, Quarantine } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import type { Firmware } from '../firmware.js';
 import type { AccountStore, Clock, Lease, Lock, Log, Page, RolloutStore } from '../ports.js';
 import { Conductor } from '../rollouts/conductor.js';
 import type { Happening } from '../rollouts/engine.js';
+import { entry, waitsForApproval } from '../rollouts/log.js';
 import { type PlanDefaults, type RolloutWish, readPlan } from '../rollouts/read-plan.js';
 import { isLive, type Rollout, type RolloutEntry } from '../rollouts/rollout.js';
 import { newStages } from '../rollouts/view.js';
@@ -17,6 +18,13 @@ import { type DownloadsEnd, RolloutChanges } from './rollout-changes.js';
 
 /** What a person does to a rollout. @returns undefined if its state does not allow it */
 export type Action = (rollout: Rollout, now: number) => Rollout | undefined;
+
+/** Who does something, what the log calls it, and what becomes of downloads if it ends the rollout. */
+export interface Deed {
+  readonly who: string;
+  readonly what: string;
+  readonly downloads?: DownloadsEnd;
+}
 
 /** How often a change is tried again because somebody else made one. */
 const MOST_TURNS = 5;
@@ -129,7 +137,7 @@ export class Rollouts {
     owner: string,
     id: string,
     action: Action,
-    { who, what, downloads = 'cut' }: { who: string; what: string; downloads?: DownloadsEnd },
+    { who, what, downloads = 'cut' }: Deed,
   ): Promise<Rollout> {
     for (let turn = 1; turn <= MOST_TURNS; turn++) {
       const before = await this.get(owner, id);
@@ -138,7 +146,8 @@ export class Rollouts {
       if (!after)
         throw new FirmwireError('rollout_state', `This cannot be done to a rollout that is ${before.state}.`);
       const changed = { ...after, revision: before.revision + 1 };
-      const line = entry(changed, who, what, now, { stage: changed.stage + 1 });
+      const did = what === 'advanced' && waitsForApproval(before) ? 'approved' : what;
+      const line = entry(changed, who, did, now, { stage: changed.stage + 1 });
       if (!(await this.#changes.write(changed, [line], downloads))) continue;
       this.#running.get(id)?.conductor.replace(changed);
       const running = this.#running.get(id);
@@ -184,10 +193,20 @@ export class Rollouts {
   /** The record of a device has changed. */
   observe(before: Device, after: Device): void {
     const id = after.grant?.rollout ?? before.grant?.rollout;
+    if (after.quarantine && !before.quarantine) this.#setAside(after, id ?? '', after.quarantine);
     if (id === undefined) return;
     this.#running.get(id)?.conductor.observe(after);
     if (before.grant && before.grant.rollout !== id)
       this.#running.get(before.grant.rollout)?.conductor.observe(after);
+  }
+
+  #setAside({ owner, udid, update }: Device, rollout: string, { at, reason }: Quarantine): void {
+    const line = { owner, rollout, version: update?.version ?? '', at, who: 'server', what: 'quarantined' };
+    this.#parts.store
+      .note([{ ...line, udid, evidence: reason }])
+      .catch((err: unknown) =>
+        this.#parts.log.warn({ err, udid }, 'a device was set aside, and the log lacks it'),
+      );
   }
 
   /** Looks at every rollout that is due. Never rejects. Called while a look goes on, it is followed by another one. */
@@ -273,11 +292,3 @@ export class Rollouts {
     );
   }
 }
-
-const entry = (
-  { owner, id, version }: Rollout,
-  who: string,
-  what: string,
-  at: number,
-  facts: Partial<RolloutEntry> = {},
-): RolloutEntry => ({ owner, rollout: id, version, at, who, what, ...facts });

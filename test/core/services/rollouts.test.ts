@@ -172,6 +172,33 @@ describe('rollouts', () => {
     expect((await rollout(id)).stages[0]?.tally).to.deep.equal({ installed: 0, failed: 0 });
   });
 
+  it('a device that gives up in a rollout is set aside, which its owner and the log are told, until it is sent something', async () => {
+    await fleet(1);
+    const id = await start({ stages: [{ devices: 1 }], retries: 0 });
+    const [first = ''] = await inside();
+    const teller = { heldBackUntil: () => undefined, tell: async () => {} };
+    const look = await world.domain.desk.consider(first, teller);
+    await (await world.redeem(look?.offer?.token ?? '')).end([0, 10], false);
+    await world.domain.registry.checkIn(first, { version: '1.0.0', status: 'Not Enough space' });
+    await world.domain.desk.consider(first, teller);
+    expect((await world.record(first)).quarantine).to.include({
+      reason: 'it failed to install 2.0.0 1 times',
+    });
+    expect(await why(first)).to.match(/^It is set aside since .*: it failed to install 2\.0\.0 1 times; /);
+    await tick(MINUTE);
+    expect(await rollout(id)).to.include({ state: 'halted' });
+    const { items } = await world.domain.rollouts.log(OWNER, 100);
+    expect(items.find(({ what }) => what === 'quarantined')).to.include({
+      udid: first,
+      rollout: id,
+      who: 'server',
+    });
+    const { firmware } = await world.publish({ version: '3.0.0', rollout: 'all-at-once' });
+    expect((await world.domain.desk.consider(first, teller))?.decision).to.include({ reason: 'quarantined' });
+    await world.domain.orders.order(OWNER, first, firmware.id, false);
+    expect((await world.domain.desk.consider(first, teller))?.offer).to.include({ version: '3.0.0' });
+  });
+
   it('its firmware must be stored, of this owner, not released, and not under way', async () => {
     await fleet(1);
     const { rollouts } = world.domain;
