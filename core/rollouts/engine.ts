@@ -69,7 +69,8 @@ export function look(rollout: Rollout, facts: Look): Step {
   }
 }
 
-const APPROVAL = 'waits for your approval';
+/** Why nothing happens until its owner says so. */
+export const APPROVAL = 'waits for your approval';
 
 function begin(rollout: Rollout, facts: Look): Step {
   const { plan } = rollout;

@@ -4,7 +4,7 @@ import { FirmwireError } from '../errors.js';
 import type { Firmware } from '../firmware.js';
 import type { AccountStore, Clock, Lease, Lock, Log, Page, RolloutStore } from '../ports.js';
 import { Conductor } from '../rollouts/conductor.js';
-import type { Happening } from '../rollouts/engine.js';
+import { APPROVAL, type Happening } from '../rollouts/engine.js';
 import { entry, waitsForApproval } from '../rollouts/log.js';
 import { type PlanDefaults, type RolloutWish, readPlan } from '../rollouts/read-plan.js';
 import { isLive, type Rollout, type RolloutEntry } from '../rollouts/rollout.js';
@@ -112,7 +112,7 @@ export class Rollouts {
         version: firmware.version,
         plan,
         state: 'scheduled',
-        reason: undefined,
+        reason: plan.approval === 'once' ? APPROVAL : undefined,
         stage: 0,
         stages: [],
         population: 0,

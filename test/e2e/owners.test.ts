@@ -493,8 +493,25 @@ for (const [isEnabled, overWebSocket] of [
           textAt(item, 'id'),
         );
         expect(key.status).to.equal(201);
+        const staged = await hers.publish(madeUpImage(3001, 'staged'), {
+          version: '1.2.0',
+          platform: PLATFORM,
+          rollout: 'none',
+        });
+        const wish = { firmware: staged.id, approval: 'once' };
+        const made = await hers.call('POST', '/rollouts', wish);
+        const rollout = textAt(made.body, 'rollout.id');
+        const lists = [
+          '/devices',
+          '/firmware',
+          '/notices',
+          '/keys',
+          '/rollouts',
+          '/rollouts/log',
+          '/signers',
+        ];
         const everything = async (): Promise<unknown> =>
-          Promise.all(['/devices', '/firmware', '/notices', '/keys'].map((path) => hers.call('GET', path)));
+          Promise.all(lists.map((path) => hers.call('GET', path)));
         const before = await everything();
         const calls: [string, string, unknown?][] = [
           ['GET', `/devices/${device.udid}`],
@@ -509,6 +526,12 @@ for (const [isEnabled, overWebSocket] of [
           ['POST', `/keys/${keyId}/rotate`, { overlapSeconds: 0 }],
           ['DELETE', `/keys/${keyId}`],
           ['GET', `/devices/${device.udid}/events`],
+          ['POST', '/rollouts', wish],
+          ['GET', `/rollouts/${rollout}`],
+          ...['pause', 'resume', 'advance', 'abort', 'rollback'].map((verb): [string, string] => [
+            'POST',
+            `/rollouts/${rollout}/${verb}`,
+          ]),
         ];
         for (const [method, path, body] of calls) {
           const answer = await his.call(method, path, body);
@@ -518,6 +541,9 @@ for (const [isEnabled, overWebSocket] of [
         for (const [path, kind] of [
           ['/firmware', 'firmware'],
           ['/notices', 'notices'],
+          ['/rollouts', 'rollouts'],
+          ['/rollouts/log', 'entries'],
+          ['/signers', 'signers'],
         ] as const)
           expect(listAt((await his.call('GET', path)).body, kind), path).to.deep.equal([]);
         const seen = listAt((await his.call('GET', '/devices?limit=1000')).body, 'devices');

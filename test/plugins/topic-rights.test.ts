@@ -53,6 +53,7 @@ const TABLE: Record<string, Row> = {
   [`/${OWNER}/rtm/devices/${UDID}`]: { publish: [], subscribe: ['owner'], receive: ['owner'] },
   [`/${OWNER}/rtm/notices/${UDID}`]: { publish: [], subscribe: ['owner'], receive: ['owner'] },
   [`/${OWNER}/rtm/firmware/some-id`]: { publish: [], subscribe: ['owner'], receive: ['owner'] },
+  [`/${OWNER}/rtm/rollouts/some-id`]: { publish: [], subscribe: ['owner'], receive: ['owner'] },
   [`/${OWNER}/rtm/events`]: { publish: [], subscribe: ['owner'], receive: ['owner'] },
   [`/${OWNER}/rtm/server`]: { publish: [], subscribe: ['owner'], receive: ['owner'] },
   [`/${OWNER}/rtm/notices/${UDID}/reply`]: { publish: ['owner'], subscribe: ['owner'], receive: [] },
