@@ -38,6 +38,7 @@ describe('Redis is killed in the middle of something', function () {
     fleet.api(0).upload({
       version,
       platform: PLATFORM,
+      rollout: 'all-at-once',
       files: [['firmware.bin', madeUpImage(100_000, version)]],
     });
 

@@ -39,7 +39,12 @@ describe('a full disk', function () {
       disk.path,
     );
   const upload = (version: string, image: Buffer): Promise<ApiAnswer> =>
-    ownerApi(server).upload({ version, platform: PLATFORM, files: [['firmware.bin', image]] });
+    ownerApi(server).upload({
+      version,
+      platform: PLATFORM,
+      rollout: 'all-at-once',
+      files: [['firmware.bin', image]],
+    });
   const newDevice = (autoUpdate = true): Device => {
     const device = new Device(server, server.account);
     device.autoUpdate = autoUpdate;
