@@ -30,6 +30,8 @@ export interface Deed {
 const MOST_TURNS = 5;
 /** A big rollout is looked at less often: looking takes at most this share of the time. */
 const SHARE_OF_TIME = 1 / 20;
+/** Stages that are over as soon as they open follow each other within one look. */
+const MOST_LOOKS = 60;
 /** Whose changes are made on other nodes are read so often, ms. */
 const REFRESH_MS = 10_000;
 
@@ -265,7 +267,15 @@ export class Rollouts {
       running.readAt = clock.now();
     }
     const begun = performance.now();
-    await conductor.tick();
+    // A stage that opens lets nobody in before it is looked at again.
+    for (
+      let turn = 0, before: Rollout | undefined;
+      turn < MOST_LOOKS && before !== conductor.rollout;
+      turn++
+    ) {
+      before = conductor.rollout;
+      await conductor.tick();
+    }
     running.nextAt = clock.now() + (performance.now() - begun) / SHARE_OF_TIME;
   }
 
