@@ -169,27 +169,25 @@ export class Rollouts {
   }
 
   /** Somebody has published it to all at once: its rollout has nothing left to do. */
-  async releasedToAll({ owner, id: firmware }: Firmware, who: string): Promise<void> {
-    for (const { id, firmware: own, state } of await this.#parts.store.list(owner)) {
-      if (own !== firmware || !isLive({ state })) continue;
-      const end: Action = (rollout, now) =>
-        isLive(rollout)
-          ? { ...rollout, state: 'done', reason: 'published to all at once', changedAt: now }
-          : undefined;
-      await this.act(owner, id, end, { who, what: 'done' });
-    }
+  releasedToAll({ owner, id }: Firmware, who: string): Promise<void> {
+    return this.#end(owner, id, { state: 'done', reason: 'published to all at once' }, who);
   }
 
   /** A firmware is withdrawn: its rollout ends. */
-  async firmwareGone(owner: string, firmware: string): Promise<void> {
-    for (const { id, firmware: own, state } of await this.#parts.store.list(owner)) {
-      if (own !== firmware || !isLive({ state })) continue;
-      const end: Action = (rollout, now) => {
-        if (!isLive(rollout)) return undefined;
-        return { ...rollout, state: 'halted', reason: 'its firmware was withdrawn', changedAt: now };
-      };
-      await this.act(owner, id, end, { who: 'server', what: 'halted' });
-    }
+  firmwareGone(owner: string, firmware: string): Promise<void> {
+    return this.#end(owner, firmware, { state: 'halted', reason: 'its firmware was withdrawn' }, 'server');
+  }
+
+  async #end(
+    owner: string,
+    firmware: string,
+    end: Pick<Rollout, 'state' | 'reason'>,
+    who: string,
+  ): Promise<void> {
+    const action: Action = (rollout, now) =>
+      isLive(rollout) ? { ...rollout, ...end, changedAt: now } : undefined;
+    for (const { id, firmware: own, state } of await this.#parts.store.list(owner))
+      if (own === firmware && isLive({ state })) await this.act(owner, id, action, { who, what: end.state });
   }
 
   /** The record of a device has changed. */
