@@ -56,10 +56,9 @@ interface Parts {
   readonly log: Log;
 }
 
-/** A rollout that this node carries out. */
+/** A rollout that this node carries out, when to look at it again, and when its devices were read last, ms. */
 interface Running {
   readonly conductor: Conductor;
-  /** When to look at it again, and when its devices were read last, ms. */
   nextAt: number;
   readAt: number;
 }
