@@ -16,7 +16,7 @@ import type { Orders } from './orders.js';
 import type { OwnerFeed } from './owner-feed.js';
 import { type DownloadsEnd, RolloutChanges } from './rollout-changes.js';
 
-/** What a person does to a rollout. @returns undefined if its state does not allow it */
+/** What a person does; undefined if the rollout's state does not allow it. */
 export type Action = (rollout: Rollout, now: number) => Rollout | undefined;
 
 /** Who does something, what the log calls it, and what becomes of downloads if it ends the rollout. */
@@ -291,8 +291,7 @@ export class Rollouts {
 
   #save(rollout: Rollout, happened: readonly Happening[]): Promise<boolean> {
     const now = this.#parts.clock.now();
-    for (const { what, stage, rule, evidence } of happened)
-      this.#parts.log.info({ rollout: rollout.id, what, stage, rule, evidence }, 'a rollout goes on');
+    for (const each of happened) this.#parts.log.info({ rollout: rollout.id, ...each }, 'a rollout goes on');
     return this.#changes.write(
       rollout,
       happened.map(({ what, ...facts }) => entry(rollout, 'server', what, now, facts)),
