@@ -11,6 +11,16 @@ import type { OwnerFeed } from './owner-feed.js';
 /** What becomes of downloads under way when a rollout ends before its time. */
 export type DownloadsEnd = 'cut' | 'finish';
 
+/** What a person does; undefined if the rollout's state does not allow it. */
+export type Action = (rollout: Rollout, now: number) => Rollout | undefined;
+
+/** Who does something, what the log calls it, and what becomes of downloads if it ends the rollout. */
+export interface Deed {
+  readonly who: string;
+  readonly what: string;
+  readonly downloads?: DownloadsEnd;
+}
+
 interface Parts {
   readonly store: RolloutStore;
   readonly catalog: Catalog;

@@ -14,17 +14,7 @@ import type { Catalog } from './catalog.js';
 import type { StoredCrowd } from './crowd.js';
 import type { Orders } from './orders.js';
 import type { OwnerFeed } from './owner-feed.js';
-import { type DownloadsEnd, RolloutChanges } from './rollout-changes.js';
-
-/** What a person does; undefined if the rollout's state does not allow it. */
-export type Action = (rollout: Rollout, now: number) => Rollout | undefined;
-
-/** Who does something, what the log calls it, and what becomes of downloads if it ends the rollout. */
-export interface Deed {
-  readonly who: string;
-  readonly what: string;
-  readonly downloads?: DownloadsEnd;
-}
+import { type Action, type Deed, RolloutChanges } from './rollout-changes.js';
 
 /** How often a change is tried again because somebody else made one. */
 const MOST_TURNS = 5;

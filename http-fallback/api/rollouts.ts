@@ -2,7 +2,8 @@ import { abort, advance, pause, resume } from '../../core/rollouts/engine.js';
 import type { Rollout, RolloutEntry } from '../../core/rollouts/rollout.js';
 import { viewRollout } from '../../core/rollouts/view.js';
 import type { Rollback } from '../../core/services/rollback.js';
-import type { Action, Rollouts } from '../../core/services/rollouts.js';
+import type { Action } from '../../core/services/rollout-changes.js';
+import type { Rollouts } from '../../core/services/rollouts.js';
 import { iso } from '../../core/view.js';
 import {
   AbortBody,
