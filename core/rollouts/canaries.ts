@@ -24,7 +24,8 @@ export type Candidate = Pick<Device, 'udid' | 'platform' | 'version' | 'tags'>;
 
 /**
  * The order in which devices are let in: first as few as it takes to have one of each kind, then all others by chance. Those that are
- * connected come before those that are not. The same for the same devices and the same seed.
+ * connected come before those that are not: one that is away stands for a kind only if nobody of it is connected. The same for the
+ * same devices and the same seed.
  */
 export function inOrder(
   candidates: readonly Candidate[],
@@ -32,19 +33,21 @@ export function inOrder(
   isOnline: (udid: string) => boolean,
 ): string[] {
   const shuffled = candidates
-    .map((device) => ({ device, isOnline: isOnline(device.udid), key: sha256(seed + device.udid) }))
-    .sort((a, b) => Number(b.isOnline) - Number(a.isOnline) || (a.key < b.key ? -1 : 1))
+    .map((device) => ({ device, key: sha256(seed + device.udid) }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ device }) => device);
-  const first = cover(shuffled);
+  const online = shuffled.filter(({ udid }) => isOnline(udid));
+  const there = new Set(online);
+  const offline = shuffled.filter((device) => !there.has(device));
+  const missing = new Set(candidates.flatMap(groupsOf));
+  const first = missing.size > MOST_GROUPS ? [] : [...cover(online, missing), ...cover(offline, missing)];
   const chosen = new Set(first);
-  return [...first, ...shuffled.map(({ udid }) => udid).filter((udid) => !chosen.has(udid))];
+  return [...first, ...[...online, ...offline].map(({ udid }) => udid).filter((udid) => !chosen.has(udid))];
 }
 
-/** Few devices that have one of each kind: each next one adds the most kinds. */
-function cover(devices: readonly Candidate[]): string[] {
+/** Few devices that have one of each kind that is missing, as far as they go: each next one adds the most kinds. */
+function cover(devices: readonly Candidate[], missing: Set<string>): string[] {
   const groups = new Map(devices.map((device) => [device, groupsOf(device)]));
-  const missing = new Set([...groups.values()].flat());
-  if (missing.size > MOST_GROUPS) return [];
   const chosen: string[] = [];
   while (missing.size > 0) {
     let best: Candidate | undefined;
