@@ -1,6 +1,6 @@
 import type { Device } from '../device.js';
 import type { Clock } from '../ports.js';
-import { type Candidate, groupsOf, inOrder, redundanciesOf } from './canaries.js';
+import { byChance, type Candidate, groupsOf, inOrder, redundanciesOf } from './canaries.js';
 import { type Happening, look } from './engine.js';
 import type { Member } from './judge.js';
 import { type Circumstances, patienceWith, type Standing, standingOf } from './member.js';
@@ -155,10 +155,7 @@ export class Conductor {
     this.#isLoaded = true;
   }
 
-  /**
-   * Who could be let in is looked up when a stage opens: devices come, go and change meanwhile. Their order is that of all devices,
-   * with those that are in, so that a restart does not change it, and no kind is tried twice before another is tried once.
-   */
+  /** Who could be let in is looked up when a stage opens: devices come, go and change meanwhile. */
   async #fill(): Promise<void> {
     const { stage, stages } = this.#rollout;
     const asked = `${stage} ${stages[stage]?.state}`;
@@ -178,10 +175,8 @@ export class Conductor {
     }
     for (const [platform, values] of silences)
       this.#usual.set(platform, median(values) ?? this.#parts.usualMs);
-    const seated = [...this.#seats.values()].map(({ device }) => this.#atEntry(device));
-    const order = inOrder([...found, ...seated], this.#rollout.id, (udid) => crowd.isOnline(udid));
-    const byUdid = new Map(found.map((candidate) => [candidate.udid, candidate]));
-    this.#queue = order.flatMap((udid) => byUdid.get(udid) ?? []);
+    this.#queue = byChance(found, this.#rollout.id);
+    // Those that are likely to be let in last; by chance, because those that are away now would hide what the firmware does.
     this.#controls = this.#queue.slice(-CONTROLS).map(({ udid }) => udid);
     this.#queueFor = asked;
   }
@@ -219,22 +214,6 @@ export class Conductor {
 
   async #admit(count: number, now: number): Promise<void> {
     const { crowd } = this.#parts;
-    const busy = new Set(this.#inFlight().flatMap(redundanciesOf));
-    const chosen: Candidate[] = [];
-    const held: Candidate[] = [];
-    const queue = this.#queue;
-    let taken = 0;
-    for (; taken < queue.length && chosen.length < count; taken++) {
-      const candidate = queue[taken];
-      if (!candidate) break;
-      const shared = redundanciesOf(candidate);
-      if (shared.some((name) => busy.has(name))) held.push(candidate);
-      else {
-        for (const name of shared) busy.add(name);
-        chosen.push(candidate);
-      }
-    }
-    this.#queue = [...held, ...queue.slice(taken)];
     const grant: Grant = {
       rollout: this.#rollout.id,
       firmware: this.#rollout.firmware,
@@ -243,16 +222,33 @@ export class Conductor {
       installedAt: undefined,
       returns: 0,
     };
+    const chosen = this.#choose(count);
     for (let from = 0; from < chosen.length; from += BATCH) {
       // Somebody may have paused or ended it meanwhile.
-      if (this.#rollout.state !== 'running') {
-        this.#queue.unshift(...chosen.slice(from));
-        return;
-      }
-      const batch = chosen.slice(from, from + BATCH);
-      const admitted = await Promise.all(batch.map(({ udid }) => crowd.admit(this.#rollout, udid, grant)));
+      if (this.#rollout.state !== 'running') return;
+      const batch = new Set(chosen.slice(from, from + BATCH));
+      this.#queue = this.#queue.filter((candidate) => !batch.has(candidate));
+      const admitted = await Promise.all(
+        [...batch].map(({ udid }) => crowd.admit(this.#rollout, udid, grant)),
+      );
       for (const device of admitted) if (device) this.observe(device);
     }
+  }
+
+  /** So many that are next now, and share no redundancy with one that is under way, or with each other. */
+  #choose(count: number): Candidate[] {
+    if (count === 0) return [];
+    const busy = new Set(this.#inFlight().flatMap(redundanciesOf));
+    const tried = new Set([...this.#seats.values()].flatMap(({ groups }) => groups));
+    const chosen: Candidate[] = [];
+    for (const candidate of inOrder(this.#queue, tried, (udid) => this.#parts.crowd.isOnline(udid))) {
+      if (chosen.length === count) break;
+      const shared = redundanciesOf(candidate);
+      if (shared.some((name) => busy.has(name))) continue;
+      for (const name of shared) busy.add(name);
+      chosen.push(candidate);
+    }
+    return chosen;
   }
 
   /** Devices that may be down now, or soon, because of the firmware. */
@@ -278,12 +274,10 @@ export class Conductor {
 
   /** What it was when it was let in: the version that it ran before, not the one that it was given. */
   #groupsAtEntry(device: Device): readonly string[] {
-    return this.#seats.get(device.udid)?.groups ?? groupsOf(this.#atEntry(device));
-  }
-
-  #atEntry({ udid, platform, version, tags, update }: Device): Candidate {
-    const isIt = update?.firmware === this.#rollout.firmware;
-    return { udid, platform, tags, version: isIt ? update.from : version };
+    const known = this.#seats.get(device.udid)?.groups;
+    if (known) return known;
+    const isIt = device.update?.firmware === this.#rollout.firmware;
+    return groupsOf(isIt ? { ...device, version: device.update?.from } : device);
   }
 
   #usualOf({ platform }: Device): number {

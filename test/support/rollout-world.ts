@@ -6,7 +6,7 @@ import { Conductor, type Crowd } from '../../core/rollouts/conductor.js';
 import type { Happening } from '../../core/rollouts/engine.js';
 import { isCandidate } from '../../core/rollouts/filter.js';
 import { returned } from '../../core/rollouts/rhythm.js';
-import { type Grant, type Rollout, stagingOf } from '../../core/rollouts/rollout.js';
+import { type Grant, isLive, type Rollout, stagingOf } from '../../core/rollouts/rollout.js';
 import * as arrows from '../../core/update.js';
 import { aFirmware, MINUTE } from './builders.js';
 import { FakeClock } from './fake-clock.js';
@@ -61,7 +61,7 @@ export class RolloutWorld implements Crowd {
   }
 
   async tick(times = 1): Promise<void> {
-    for (let turn = 0; turn < times; turn++) {
+    for (let turn = 0; turn < times && isLive(this.stored); turn++) {
       if (this.conductor.rollout.revision !== this.stored.revision) this.conductor.replace(this.stored);
       await this.conductor.tick();
     }
@@ -109,12 +109,16 @@ export class RolloutWorld implements Crowd {
     });
   }
 
-  /** It connects and checks in with the firmware it took, or with the old one. */
-  boots(udid: string, version: string): void {
+  /** It connects and checks in: with the firmware, if it took that, or with what it ran before. */
+  boots(udid: string, firmware: 'new' | 'old'): void {
     const known = this.devices.get(udid);
-    if (!known || (version === this.stored.version && !known.update?.proven)) return;
+    if (!known || (firmware === 'new' && !known.update?.proven)) return;
+    const version =
+      firmware === 'new' ? this.stored.version : known.update ? known.update.from : known.version;
     this.comes(udid);
-    this.#change(udid, (device) => arrived(device, { version }, this.clock.now()));
+    this.#change(udid, (device) =>
+      arrived({ ...device, version }, version === undefined ? {} : { version }, this.clock.now()),
+    );
     this.#tell(udid);
   }
 

@@ -1,6 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type Candidate, groupsOf, inOrder, redundanciesOf } from '../../../core/rollouts/canaries.js';
+import {
+  byChance,
+  type Candidate,
+  groupsOf,
+  inOrder as inTurn,
+  redundanciesOf,
+} from '../../../core/rollouts/canaries.js';
 
 const device = (udid: string, change: Partial<Candidate> = {}): Candidate => ({
   udid,
@@ -10,6 +16,8 @@ const device = (udid: string, change: Partial<Candidate> = {}): Candidate => ({
   ...change,
 });
 const everybody = (): boolean => true;
+const inOrder = (all: readonly Candidate[], seed: string, isOnline: (udid: string) => boolean): string[] =>
+  inTurn(byChance(all, seed), new Set(), isOnline).map(({ udid }) => udid);
 
 const fleet = fc.uniqueArray(
   fc.record({
@@ -125,6 +133,17 @@ describe('canaries cover the fleet', () => {
     const order = inOrder([...common, device('away', { tags: ['roof'] })], 'seed', (udid) => udid !== 'away');
     expect(order[0]).to.match(/^common/);
     expect(order[1]).to.equal('away');
+  });
+
+  it('what others have tried is not tried again before the rest', () => {
+    const common = Array.from({ length: 100 }, (_, n) => device(`common-${n}`));
+    const all = [...common, device('roof', { tags: ['roof'] }), device('lab', { tags: ['lab'] })];
+    const tried = new Set(groupsOf(device('x', { tags: ['roof'] })));
+    expect(
+      inTurn(all, tried, everybody)
+        .map(({ udid }) => udid)
+        .slice(0, 3),
+    ).to.deep.equal(['lab', 'common-0', 'common-1']);
   });
 
   it('a thousand tags do not make it slow: then chance covers', () => {

@@ -30,7 +30,7 @@ const story = (world: RolloutWorld): string =>
 const installAll = (world: RolloutWorld): void => {
   for (const udid of udids(world)) {
     world.takes(udid);
-    if (!world.online.has(udid)) world.boots(udid, '1.1.0');
+    if (!world.online.has(udid)) world.boots(udid, 'new');
   }
 };
 const all = { stages: [{ percent: 100 }] } as const;
@@ -175,7 +175,7 @@ describe('the conductor: rate and redundancy', () => {
     const [first = ''] = udids(world);
     world.takes(first);
     await world.tick(3);
-    world.boots(first, '1.1.0');
+    world.boots(first, 'new');
     await world.pass(HOUR, 10 * MINUTE);
     expect(world.admissions).to.have.length(2);
     await world.pass(2 * HOUR, 10 * MINUTE);
@@ -280,7 +280,8 @@ describe('the conductor: a network that is away is no evidence', () => {
     const world = aWorld(fleet(400), half, reconnectMs);
     await world.tick(3);
     installAll(world);
-    await world.pass(30 * MINUTE, 10_000);
+    // Not at the same time as the others are looked at.
+    await world.pass(32 * MINUTE, 10_000);
     expect(world.admissions).to.have.length(200);
     return world;
   }
@@ -294,6 +295,19 @@ describe('the conductor: a network that is away is no evidence', () => {
     for (const udid of everybody) world.comes(udid);
     await world.pass(3 * HOUR, MINUTE);
     expect(world.stored.stage).to.equal(1);
+  });
+
+  it('those that were away already do not hide it', async () => {
+    const world = aWorld(fleet(1000), { stages: [{ percent: 10 }, { percent: 100 }] });
+    for (let n = 0; n < 250; n++) world.goes(`device-${n}`);
+    await world.pass(HOUR, HOUR / 2);
+    const taken = udids(world);
+    expect(taken).to.have.length(100);
+    for (const udid of taken) world.takes(udid);
+    for (const udid of taken.slice(60)) world.boots(udid, 'new');
+    await world.pass(25 * MINUTE, 10_000);
+    expect(world.stored.state).to.equal('halted');
+    expect(world.stored.reason).to.match(/^60 of 100 updated devices/);
   });
 
   it('only those with the firmware are away: it halts', async () => {
