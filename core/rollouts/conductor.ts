@@ -101,6 +101,7 @@ export class Conductor {
   /** A device is no more. */
   forget(udid: string): void {
     this.#seats.delete(udid);
+    this.#queue = this.#queue.filter((candidate) => candidate.udid !== udid);
   }
 
   /** How each stage stands. */

@@ -217,6 +217,17 @@ describe('from stage to stage', () => {
     expect(step.room).to.equal(1);
   });
 
+  it('not if all were cancelled and nobody is left: it waits for a person', () => {
+    const step = settle(running, at(HOUR, [member(0, 'excused')], { candidates: 0 }));
+    expect(stages(step.rollout)).to.equal('open waiting waiting');
+    expect(step.rollout.reason).to.match(/^nobody of this stage has passed/);
+    const forced = settle(
+      advance(step.rollout, NOW) ?? running,
+      at(HOUR, [member(0, 'excused')], { candidates: 0 }),
+    );
+    expect(forced.rollout.state).to.equal('done');
+  });
+
   it('a failure halts it, with the evidence as its reason', () => {
     const step = settle(running, at(HOUR, [member(0, 'failed')]));
     expect(words(step)).to.equal('halted 1');

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type Bench, judge, type Member, type Verdict } from '../../../core/rollouts/judge.js';
+import { type Bench, judge, type Member, NOBODY, type Verdict } from '../../../core/rollouts/judge.js';
 import type { MemberState, Standing } from '../../../core/rollouts/member.js';
 import type { RolloutPlan } from '../../../core/rollouts/plan.js';
 import { aPlan } from '../../support/rollouts.js';
@@ -50,7 +50,8 @@ const bench = (all: readonly Member[], change: Partial<Bench> = {}): Bench => {
 
 const brief = (verdict: Verdict): string => {
   if (verdict.kind === 'halt') return `halt ${verdict.rule}`;
-  return verdict.kind === 'wait' && verdict.reason !== undefined ? 'doubt' : verdict.kind;
+  if (verdict.kind === 'done' || verdict.reason === undefined) return verdict.kind;
+  return verdict.reason === NOBODY ? 'nobody' : 'doubt';
 };
 
 function rows(
@@ -84,6 +85,15 @@ rows('a stage is done only when enough have passed', [
     'done',
     { size: 20, hasRoom: true, isExhausted: true },
   ],
+  ['all were cancelled, and nobody is left', { excused: 10 }, 'nobody', { hasRoom: true, isExhausted: true }],
+  [
+    'all failed, which is allowed',
+    { silent: 10 },
+    'nobody',
+    {},
+    { successThreshold: 0, failureThreshold: 1 },
+  ],
+  ['there never was anybody', {}, 'done', { hasRoom: true, isExhausted: true }],
   ['the excused do not count', { passed: 9, probation: 1, excused: 50 }, 'done'],
   [
     'a threshold of none is not met by nobody',
