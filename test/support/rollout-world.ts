@@ -11,7 +11,7 @@ import * as arrows from '../../core/update.js';
 import { aFirmware, MINUTE } from './builders.js';
 import { FakeClock } from './fake-clock.js';
 
-const POLICY = { maxAttempts: 3, retryMs: MINUTE };
+const POLICY = { maxAttempts: 3, requireSignature: false, retryMs: MINUTE };
 
 /** A device was let in. */
 export interface Admission {
