@@ -22,30 +22,36 @@ export const redundanciesOf = ({ tags }: Pick<Device, 'tags'>): string[] =>
 /** What of a device its place in the order rests on. */
 export type Candidate = Pick<Device, 'udid' | 'platform' | 'version' | 'tags'>;
 
+/** By chance, and always the same for the same devices and the same seed. */
+export const byChance = (candidates: readonly Candidate[], seed: string): Candidate[] =>
+  candidates
+    .map((device) => ({ device, key: sha256(seed + device.udid) }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .map(({ device }) => device);
+
 /**
- * The order in which devices are let in: first as few as it takes to have one of each kind, then all others by chance. Those that are
- * connected come before those that are not. The same for the same devices and the same seed.
+ * The order in which devices are let in now: first as few as it takes to have one of each kind that nobody has tried, then all others as
+ * they stand. Those that are connected come before those that are not: one that is away stands for a kind only if nobody
+ * of it is connected.
+ * @param tried the kinds of those that are in already
  */
 export function inOrder(
   candidates: readonly Candidate[],
-  seed: string,
+  tried: ReadonlySet<string>,
   isOnline: (udid: string) => boolean,
-): string[] {
-  const shuffled = candidates
-    .map((device) => ({ device, isOnline: isOnline(device.udid), key: sha256(seed + device.udid) }))
-    .sort((a, b) => Number(b.isOnline) - Number(a.isOnline) || (a.key < b.key ? -1 : 1))
-    .map(({ device }) => device);
-  const first = cover(shuffled);
+): Candidate[] {
+  const [online, offline]: [Candidate[], Candidate[]] = [[], []];
+  for (const device of candidates) (isOnline(device.udid) ? online : offline).push(device);
+  const missing = new Set(candidates.flatMap(groupsOf).filter((group) => !tried.has(group)));
+  const first = missing.size > MOST_GROUPS ? [] : [...cover(online, missing), ...cover(offline, missing)];
   const chosen = new Set(first);
-  return [...first, ...shuffled.map(({ udid }) => udid).filter((udid) => !chosen.has(udid))];
+  return [...first, ...[...online, ...offline].filter((device) => !chosen.has(device))];
 }
 
-/** Few devices that have one of each kind: each next one adds the most kinds. */
-function cover(devices: readonly Candidate[]): string[] {
+/** Few devices that have one of each kind that is missing, as far as they go: each next one adds the most kinds. */
+function cover(devices: readonly Candidate[], missing: Set<string>): Candidate[] {
   const groups = new Map(devices.map((device) => [device, groupsOf(device)]));
-  const missing = new Set([...groups.values()].flat());
-  if (missing.size > MOST_GROUPS) return [];
-  const chosen: string[] = [];
+  const chosen: Candidate[] = [];
   while (missing.size > 0) {
     let best: Candidate | undefined;
     let most = 0;
@@ -57,7 +63,7 @@ function cover(devices: readonly Candidate[]): string[] {
     if (!best) break;
     for (const group of groups.get(best) ?? []) missing.delete(group);
     groups.delete(best);
-    chosen.push(best.udid);
+    chosen.push(best);
   }
   return chosen;
 }

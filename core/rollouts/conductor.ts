@@ -1,6 +1,6 @@
 import type { Device } from '../device.js';
 import type { Clock } from '../ports.js';
-import { type Candidate, groupsOf, inOrder, redundanciesOf } from './canaries.js';
+import { byChance, type Candidate, groupsOf, inOrder, redundanciesOf } from './canaries.js';
 import { type Happening, look } from './engine.js';
 import type { Member } from './judge.js';
 import { type Circumstances, patienceWith, type Standing, standingOf } from './member.js';
@@ -29,6 +29,8 @@ interface Parts {
   readonly save: (rollout: Rollout, happened: readonly Happening[]) => Promise<boolean>;
   /** What is usual where nothing is known, ms. */
   readonly usualMs: number;
+  /** How long devices have to come back after a restart before a rollout halts for it, ms; absent: ten minutes. */
+  readonly reconnectMs?: number;
 }
 
 /** What a member's standing rests on, and its standing while only the record can change it. */
@@ -39,6 +41,7 @@ interface Seat {
 }
 
 const MINUTE_MS = 60_000;
+const RECONNECT_MS = 10 * MINUTE_MS;
 /** How many devices without the firmware are watched for comparison, and how often. */
 const CONTROLS = 200;
 const CONTROLS_EVERY_MS = 5 * MINUTE_MS;
@@ -55,14 +58,15 @@ export class Conductor {
   readonly #seats = new Map<string, Seat>();
   #rollout: Rollout;
   #queue: Candidate[] = [];
-  #queueStage = -1;
+  /** For what the queue was looked up. */
+  #queueFor = '';
   #controls: readonly string[] = [];
   #control = { at: Number.NEGATIVE_INFINITY, share: 0 };
   #usual = new Map<string, number>();
   #isLoaded = false;
+  /** It was begun by another process: since when this one listens. */
+  #resumedAt: number | undefined;
   #talliedAt = Number.NEGATIVE_INFINITY;
-  /** When devices were let in last, and what the rate left over then. */
-  #pace: { at: number; left: number } | undefined;
 
   constructor(rollout: Rollout, parts: Parts) {
     this.#rollout = rollout;
@@ -97,6 +101,7 @@ export class Conductor {
   /** A device is no more. */
   forget(udid: string): void {
     this.#seats.delete(udid);
+    this.#queue = this.#queue.filter((candidate) => candidate.udid !== udid);
   }
 
   /** How each stage stands. */
@@ -112,33 +117,50 @@ export class Conductor {
     const now = clock.now();
     await this.#fill();
     const members = this.members();
-    const step = look(this.#rollout, {
-      now,
-      members,
-      candidates: this.#queue.length,
-      controlShare: await this.#controlShare(now),
-    });
+    let controlShare = await this.#controlShare(now);
+    const before = this.#rollout;
+    const facts = { now, members, candidates: this.#queue.length };
+    let step = look(before, { ...facts, controlShare });
+    if (step.rollout.state === 'halted') {
+      // The network may have gone since the others were looked at.
+      controlShare = await this.#controlShare(now, 0);
+      step = look(before, { ...facts, controlShare });
+      if (step.rollout.state === 'halted' && this.#isReconnecting(now)) return;
+    }
     const tallied = withTallies(step.rollout, members);
-    const isNews = step.rollout !== this.#rollout;
+    const isNews = step.rollout !== before;
     if (isNews || (tallied !== step.rollout && now - this.#talliedAt >= TALLY_EVERY_MS)) {
       this.#talliedAt = now;
-      const changed = { ...tallied, revision: this.#rollout.revision + 1 };
+      const changed = { ...tallied, revision: before.revision + 1 };
       // Somebody else has changed it: what was decided was decided on what is no more.
-      if (!(await save(changed, step.happened))) return;
+      if (!(await save(changed, step.happened)) || this.#rollout !== before) return;
       this.#rollout = changed;
     }
-    if (step.room > 0) await this.#admit(this.#allowed(step.room, now), now);
+    if (step.room > 0 && this.#rollout.state === 'running')
+      await this.#admit(this.#allowed(step.room, now), now);
+  }
+
+  /** After a restart all devices look as if they were away, until they have had the time to come back. */
+  #isReconnecting(now: number): boolean {
+    const { reconnectMs = RECONNECT_MS } = this.#parts;
+    return this.#resumedAt !== undefined && now < this.#resumedAt + reconnectMs;
   }
 
   async #load(): Promise<void> {
     if (this.#isLoaded) return;
-    for await (const device of this.#parts.crowd.members(this.#rollout)) this.observe(device);
+    const { crowd, clock } = this.#parts;
+    for await (const device of crowd.members(this.#rollout)) {
+      this.observe(device);
+      this.#resumedAt = clock.now();
+    }
     this.#isLoaded = true;
   }
 
   /** Who could be let in is looked up when a stage opens: devices come, go and change meanwhile. */
   async #fill(): Promise<void> {
-    if (this.#queueStage === this.#rollout.stage) return;
+    const { stage, stages } = this.#rollout;
+    const asked = `${stage} ${stages[stage]?.state}`;
+    if (this.#queueFor === asked) return;
     const { crowd } = this.#parts;
     const found: Candidate[] = [];
     const silences = new Map<string, number[]>();
@@ -154,16 +176,15 @@ export class Conductor {
     }
     for (const [platform, values] of silences)
       this.#usual.set(platform, median(values) ?? this.#parts.usualMs);
-    const order = inOrder(found, this.#rollout.id, (udid) => crowd.isOnline(udid));
-    const byUdid = new Map(found.map((candidate) => [candidate.udid, candidate]));
-    this.#queue = order.flatMap((udid) => byUdid.get(udid) ?? []);
-    this.#controls = order.slice(-CONTROLS);
-    this.#queueStage = this.#rollout.stage;
+    this.#queue = byChance(found, this.#rollout.id);
+    // Those that are likely to be let in last; by chance, because those that are away now would hide what the firmware does.
+    this.#controls = this.#queue.slice(-CONTROLS).map(({ udid }) => udid);
+    this.#queueFor = asked;
   }
 
   /** The share of devices without the firmware that look as if it had broken them: then it was not the firmware. */
-  async #controlShare(now: number): Promise<number> {
-    if (now - this.#control.at < CONTROLS_EVERY_MS) return this.#control.share;
+  async #controlShare(now: number, everyMs = CONTROLS_EVERY_MS): Promise<number> {
+    if (now - this.#control.at < everyMs) return this.#control.share;
     const { crowd } = this.#parts;
     let [silent, all] = [0, 0];
     for (const udid of this.#controls) {
@@ -180,35 +201,20 @@ export class Conductor {
     return share;
   }
 
-  /** How many of this room the rate leaves now. */
+  /** How many of this room the rate leaves now: counted by when those that are in were let in, so that a restart lets in no more. */
   #allowed(room: number, now: number): number {
-    const { ratePerMinute } = this.#rollout.plan;
-    if (ratePerMinute === undefined) return room;
-    const earned = this.#pace ? ((now - this.#pace.at) / MINUTE_MS) * ratePerMinute + this.#pace.left : 1;
-    const most = Math.min(Math.max(1, ratePerMinute), earned);
-    const allowed = Math.min(room, Math.floor(most));
-    this.#pace = { at: now, left: most - allowed };
-    return allowed;
+    const { ratePerMinute: rate } = this.#rollout.plan;
+    if (rate === undefined) return room;
+    // Whole devices: one in two minutes for half a device each minute.
+    const most = Math.max(1, Math.floor(rate));
+    const since = now - (most / rate) * MINUTE_MS;
+    let recent = 0;
+    for (const { device } of this.#seats.values()) if (device.grant && device.grant.at > since) recent++;
+    return Math.max(0, Math.min(room, most - recent));
   }
 
   async #admit(count: number, now: number): Promise<void> {
     const { crowd } = this.#parts;
-    const busy = new Set(this.#inFlight().flatMap(redundanciesOf));
-    const chosen: string[] = [];
-    const held: Candidate[] = [];
-    const queue = this.#queue;
-    let taken = 0;
-    for (; taken < queue.length && chosen.length < count; taken++) {
-      const candidate = queue[taken];
-      if (!candidate) break;
-      const shared = redundanciesOf(candidate);
-      if (shared.some((name) => busy.has(name))) held.push(candidate);
-      else {
-        for (const name of shared) busy.add(name);
-        chosen.push(candidate.udid);
-      }
-    }
-    this.#queue = [...held, ...queue.slice(taken)];
     const grant: Grant = {
       rollout: this.#rollout.id,
       firmware: this.#rollout.firmware,
@@ -217,11 +223,33 @@ export class Conductor {
       installedAt: undefined,
       returns: 0,
     };
+    const chosen = this.#choose(count);
     for (let from = 0; from < chosen.length; from += BATCH) {
-      const batch = chosen.slice(from, from + BATCH);
-      const admitted = await Promise.all(batch.map((udid) => crowd.admit(this.#rollout, udid, grant)));
+      // Somebody may have paused or ended it meanwhile.
+      if (this.#rollout.state !== 'running') return;
+      const batch = new Set(chosen.slice(from, from + BATCH));
+      this.#queue = this.#queue.filter((candidate) => !batch.has(candidate));
+      const admitted = await Promise.all(
+        [...batch].map(({ udid }) => crowd.admit(this.#rollout, udid, grant)),
+      );
       for (const device of admitted) if (device) this.observe(device);
     }
+  }
+
+  /** So many that are next now, and share no redundancy with one that is under way, or with each other. */
+  #choose(count: number): Candidate[] {
+    if (count === 0) return [];
+    const busy = new Set(this.#inFlight().flatMap(redundanciesOf));
+    const tried = new Set([...this.#seats.values()].flatMap(({ groups }) => groups));
+    const chosen: Candidate[] = [];
+    for (const candidate of inOrder(this.#queue, tried, (udid) => this.#parts.crowd.isOnline(udid))) {
+      if (chosen.length === count) break;
+      const shared = redundanciesOf(candidate);
+      if (shared.some((name) => busy.has(name))) continue;
+      for (const name of shared) busy.add(name);
+      chosen.push(candidate);
+    }
+    return chosen;
   }
 
   /** Devices that may be down now, or soon, because of the firmware. */

@@ -39,8 +39,6 @@ export function look(rollout: Rollout, facts: Look): Step {
   if (rollout.state === 'scheduled') return begin(rollout, facts);
   const stage = rollout.stages[rollout.stage];
   if (!stage) return { rollout, room: 0, happened: [] };
-  if (stage.state === 'approval')
-    return { rollout: says(rollout, APPROVAL, facts.now), room: 0, happened: [] };
 
   const room = stage.goal - counted(facts.members);
   const before = rollout.stages[rollout.stage - 1]?.goal ?? 0;
@@ -55,9 +53,10 @@ export function look(rollout: Rollout, facts: Look): Step {
         isLast: rollout.stage === rollout.stages.length - 1,
         controlShare: facts.controlShare,
       });
+  if (verdict.kind === 'halt') return halt(rollout, facts.now, verdict.rule, verdict.evidence);
+  // Those of earlier stages are still watched while their owner thinks.
+  if (stage.state === 'approval') return waiting(rollout, APPROVAL, facts.now);
   switch (verdict.kind) {
-    case 'halt':
-      return halt(rollout, facts.now, verdict.rule, verdict.evidence);
     case 'done':
       // Nothing is opened while it is paused: that would be a new offer.
       return rollout.state === 'paused' ? { rollout, room: 0, happened: [] } : next(rollout, facts);
@@ -79,8 +78,7 @@ function begin(rollout: Rollout, facts: Look): Step {
   if (!isOpen(plan.window, facts.now)) return waiting(rollout, undefined, facts.now);
   const running: Rollout = { ...rollout, state: 'running', reason: undefined, changedAt: facts.now };
   const opened = open(running, 0, facts.now);
-  const step = look(opened, facts);
-  return { ...step, happened: [{ what: 'begun' }, ...openings(opened), ...step.happened] };
+  return { rollout: opened, room: 0, happened: [{ what: 'begun' }, ...openings(opened)] };
 }
 
 /** The stage is over: the next one opens, or waits for its approval. */
@@ -94,10 +92,9 @@ function next(rollout: Rollout, facts: Look): Step {
       room: 0,
       happened: [...happened, { what: 'done' }],
     };
+  // Who could be let into it is looked up once it is open: the next look sees them, or that there is nobody left.
   const opened = open(done, following, facts.now);
-  // The new stage may be over at once: there may be nobody left.
-  const step = look(opened, facts);
-  return { ...step, happened: [...happened, ...openings(opened), ...step.happened] };
+  return { rollout: opened, room: 0, happened: [...happened, ...openings(opened)] };
 }
 
 const openings = (rollout: Rollout): Happening[] =>

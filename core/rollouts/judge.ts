@@ -76,6 +76,9 @@ export function add(tally: Tally, { state, isSuspect }: Standing): void {
   if (state === 'failed') tally.lost++;
 }
 
+/** Nothing more happens by itself in a stage that nobody has passed: those that were merely cancelled never open the next. */
+export const NOBODY = 'nobody of this stage has passed: it waits until somebody does, or you let it pass';
+
 export interface Bench {
   readonly members: Iterable<Member>;
   /** The stage that is open, and how many devices it is to have by itself. */
@@ -96,8 +99,12 @@ export function judge(plan: RolloutPlan, bench: Bench): Verdict {
   const own = emptyTally();
   const all = emptyTally();
   const groups = new Map<string, Tally>();
+  let isEmpty = true;
   for (const { stage, standing, groups: kinds } of bench.members) {
-    if (stage === bench.stage) add(own, standing);
+    if (stage === bench.stage) {
+      isEmpty = false;
+      add(own, standing);
+    }
     add(all, standing);
     for (const kind of kinds) {
       const tally = groups.get(kind) ?? emptyTally();
@@ -108,8 +115,9 @@ export function judge(plan: RolloutPlan, bench: Bench): Verdict {
   const halt = evidenceAgainst(all, groups, bench.controlShare) ?? thresholds(plan, bench, own);
   if (halt) return { kind: 'halt', ...halt };
   if (bench.hasRoom && !bench.isExhausted) return { kind: 'wait', reason: undefined };
-  if (own.passed < plan.successThreshold * own.counted || (own.passed === 0 && own.counted > 0))
-    return { kind: 'wait', reason: undefined };
+  if (own.passed === 0 && !isEmpty)
+    return { kind: 'wait', reason: own.failed === own.counted ? NOBODY : undefined };
+  if (own.passed < plan.successThreshold * own.counted) return { kind: 'wait', reason: undefined };
   if (bench.isLast && own.passed + own.failed < own.counted) return { kind: 'wait', reason: undefined };
   const doubt = doubts(all, groups);
   return doubt === undefined ? { kind: 'done' } : { kind: 'wait', reason: doubt };

@@ -72,24 +72,26 @@ export function standingOf(
   if (device.quarantine) return standing('failed', 'quarantined');
   const update = device.update?.firmware === grant.firmware ? device.update : undefined;
   const runsIt = device.version !== undefined && sameVersion(device.version, version);
-  if (grant.installedAt !== undefined && !runsIt) {
-    const isOrdered = device.update?.consent === 'forced' || device.update?.consent === 'ordered';
-    return isOrdered ? standing('excused', 'ordered_away') : standing('failed', 'fell_back', true);
-  }
+  if (grant.installedAt !== undefined && !runsIt)
+    return hasOther(device, grant)
+      ? standing('excused', 'ordered_away')
+      : standing('failed', 'fell_back', true);
   if (grant.installedAt !== undefined)
     return onProbation(device, grant.installedAt, grant, plan, circumstances);
-  if (!update) return untold(device, grant, plan, now);
+  if (!update) return untold(device, grant, plan, circumstances);
 
   const overdue = (since: number): boolean => now >= since + plan.deadlineMs;
   switch (update.state) {
     case 'asked':
-      return standing('excused', update.postponedUntil === undefined ? 'asked' : 'postponed');
+      if (update.postponedUntil !== undefined) return standing('excused', 'postponed');
+      // It keeps its place for a while: else a fleet whose owner is asked would be let in whole at once, and may be approved whole.
+      return overdue(update.since) ? standing('excused', 'asked') : standing('pending');
     case 'declined':
       return standing('excused', 'declined');
     case 'withdrawn':
       return standing('excused', 'withdrawn');
     case 'approved':
-      return untold(device, grant, plan, now);
+      return untold(device, grant, plan, circumstances);
     case 'failed':
       if (update.attempts > plan.retries) return standing('failed', 'gave_up', true);
       return overdue(Math.max(grant.at, update.attemptEndedAt ?? 0))
@@ -109,10 +111,18 @@ export function standingOf(
 }
 
 /** It was let in and has heard nothing of it. */
-function untold(device: Device, grant: Grant, plan: RolloutPlan, now: number): Standing {
+function untold(device: Device, grant: Grant, plan: RolloutPlan, { now, isOnline }: Circumstances): Standing {
   if (now < grant.at + plan.deadlineMs) return standing('pending');
   // Who was there and could not be told has something in the way, which its own sentence says.
-  return standing('excused', device.lastSeen > grant.at ? 'not_concerned' : 'never_online');
+  const wasThere = device.lastSeen > grant.at || isOnline(device.udid);
+  return standing('excused', wasThere ? 'not_concerned' : 'never_online');
+}
+
+/** It runs something else because it was sent that, or took what was newer. */
+function hasOther({ update, version }: Device, grant: Grant): boolean {
+  if (!update || update.firmware === grant.firmware) return false;
+  if (update.consent === 'forced' || update.consent === 'ordered') return true;
+  return update.state === 'installed' && version !== undefined && sameVersion(version, update.version);
 }
 
 /** It has all of the firmware and has not come back with it. */
@@ -130,9 +140,11 @@ function onProbation(
   { now, isOnline, usualOf }: Circumstances,
 ): Standing {
   const end = since + plan.probationMs;
-  const silence = isOnline(device.udid) ? 0 : now - device.lastSeen;
+  // What it does after its end counts no more, whenever it is looked at.
+  const silence = isOnline(device.udid) ? 0 : Math.min(now, end) - device.lastSeen;
   const isMissing = silence >= patienceWith(device, usualOf);
-  if (grant.returns > mostReturns(device, Math.min(now, end) - since))
+  // For the whole probation, however little of it is over: who has failed does not pass later. Returns after it are counted, too.
+  if (grant.returns > mostReturns(device, Math.max(plan.probationMs, now - since)))
     return standing('failed', 'unstable', true);
   if (now < end) return standing('probation', undefined, isMissing);
   // It went away during its probation, and may still come back.

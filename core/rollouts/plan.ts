@@ -53,9 +53,12 @@ export interface RolloutPlan {
   readonly approval: Approval;
 }
 
+/** 7 % of 100 are a little more than 7 as numbers are kept, and must not be 8. */
+const ROUNDING = 1 - 1e-12;
+
 /** How many devices are to have it at the end of this stage. */
 export const goalOf = (goal: StageGoal, population: number): number =>
-  'devices' in goal ? goal.devices : Math.ceil((goal.percent / 100) * population);
+  'devices' in goal ? goal.devices : Math.ceil((goal.percent / 100) * population * ROUNDING);
 
 /**
  * The goals of all stages for so many devices: each stage has at least one device more than the one before as long as there are

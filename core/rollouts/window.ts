@@ -3,8 +3,11 @@ import { type OfferWindow, WEEKDAYS, type Weekday } from './plan.js';
 
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 1440;
-/** A window opens within so many minutes, or never: a week, and an hour for a change of the clock. */
-const WEEK_MINUTES = 7 * DAY_MINUTES + 60;
+/**
+ * A window opens within so many minutes, or never: in a week, or in two, if a change of the clock leaves out its hour; and an hour
+ * for that change.
+ */
+const LONGEST_MINUTES = 14 * DAY_MINUTES + 60;
 
 interface LocalTime {
   readonly day: Weekday;
@@ -60,7 +63,7 @@ export function opensAt(window: OfferWindow | undefined, at: number): number | u
 /** Asked for every device that waits, again and again within the same minute. */
 const nextOpening = remembered((asked: string): number | undefined => {
   const [window, first] = JSON.parse(asked) as [OfferWindow, number];
-  for (let minute = first + 1; minute <= first + WEEK_MINUTES; minute++)
+  for (let minute = first + 1; minute <= first + LONGEST_MINUTES; minute++)
     if (isOpen(window, minute * MINUTE_MS)) return minute * MINUTE_MS;
   return undefined;
 });
