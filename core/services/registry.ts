@@ -225,6 +225,7 @@ export class Registry {
     if (!device || !(await this.#parts.devices.remove(owner, udid)))
       throw new FirmwireError('no_such_device');
     this.#parts.quota?.kept.changed(owner, -1);
+    this.#parts.removed?.(udid);
     await this.#parts.tokens.kill(udid);
     this.#parts.transfers.cut(udid);
     this.#parts.feed.removed(device);
@@ -286,5 +287,7 @@ interface Parts {
   readonly admission: Admission;
   /** How many devices an owner may have; absent: as many as they like. */
   readonly quota?: { readonly kept: Headcount; readonly watch: LimitWatch };
+  /** Is told of every device that is no more. */
+  readonly removed?: (udid: string) => void;
   readonly log: Log;
 }

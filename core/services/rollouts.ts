@@ -114,8 +114,8 @@ export class Rollouts {
       };
       const population = await this.#parts.crowd.count(bare);
       const rollout = { ...bare, population, stages: newStages(plan, population) };
-      const facts = `${population} devices, ${plan.stages.length} stages, approval: ${plan.approval}`;
-      await this.#changes.write(rollout, [entry(rollout, who, 'created', now, { evidence: facts })]);
+      const evidence = `${population} devices, ${plan.stages.length} stages, approval: ${plan.approval}`;
+      await this.#changes.write(rollout, [entry(rollout, who, 'created', now, { evidence })]);
       return rollout;
     });
   }
@@ -187,6 +187,11 @@ export class Rollouts {
     this.#running.get(id)?.conductor.observe(after);
     if (before.grant && before.grant.rollout !== id)
       this.#running.get(before.grant.rollout)?.conductor.observe(after);
+  }
+
+  /** A device is no more. */
+  forget(udid: string): void {
+    for (const { conductor } of this.#running.values()) conductor.forget(udid);
   }
 
   #setAside({ owner, udid, update }: Device, rollout: string, { at, reason }: Quarantine): void {

@@ -96,6 +96,7 @@ export function buildDomain(world: World) {
   const watch = new CountingLimitWatch(telemetry, log, clock);
   const { limits } = settings;
   const registry = new Registry({
+    removed: (udid) => rollouts.forget(udid),
     quota: { kept: new Headcount(limits.devicesPerOwner, (owner) => devices.count(owner), clock), watch },
     devices,
     tokens,

@@ -201,6 +201,16 @@ describe('rollouts', () => {
     expect((await world.domain.desk.consider(first, teller))?.offer).to.include({ version: '3.0.0' });
   });
 
+  it('a device that is forgotten is not waited for: another takes its place', async () => {
+    await fleet(2);
+    await start({ stages: [{ devices: 1 }, { percent: 100 }] });
+    const [first = ''] = await inside();
+    await world.domain.registry.remove(OWNER, first);
+    await tick(MINUTE);
+    const left = (await devices()).map((each) => each.udid);
+    expect([left.length, await inside()]).to.deep.equal([1, left]);
+  });
+
   it('its firmware must be stored, of this owner, not released, and not under way', async () => {
     await fleet(1);
     const { rollouts } = world.domain;
