@@ -1,11 +1,13 @@
 import type { Device } from '../device.js';
 import type { Clock } from '../ports.js';
 import { byChance, type Candidate, groupsOf, inOrder, redundanciesOf } from './canaries.js';
+import { Control } from './control.js';
 import { type Happening, look } from './engine.js';
 import type { Member } from './judge.js';
 import { type Circumstances, patienceWith, type Standing, standingOf } from './member.js';
 import type { Grant, Rollout } from './rollout.js';
-import { median, upperShare } from './statistics.js';
+import { median } from './statistics.js';
+import { withTallies } from './tallies.js';
 
 /** The devices of one owner, as a rollout works with them. */
 export interface Crowd {
@@ -42,11 +44,6 @@ interface Seat {
 
 const MINUTE_MS = 60_000;
 const RECONNECT_MS = 10 * MINUTE_MS;
-/** How many devices without the firmware are watched for comparison, and how often. */
-const CONTROLS = 200;
-const CONTROLS_EVERY_MS = 5 * MINUTE_MS;
-/** Devices that were away for days before are no comparison. */
-const RECENT_MS = 2 * 24 * 60 * MINUTE_MS;
 /** Figures are written down at most this often, ms. */
 const TALLY_EVERY_MS = 2000;
 /** Let in at the same time, so that their records share a wait for the disk. */
@@ -56,12 +53,11 @@ const BATCH = 200;
 export class Conductor {
   readonly #parts: Parts;
   readonly #seats = new Map<string, Seat>();
+  readonly #control: Control;
   #rollout: Rollout;
   #queue: Candidate[] = [];
   /** For what the queue was looked up. */
   #queueFor = '';
-  #controls: readonly string[] = [];
-  #control = { at: Number.NEGATIVE_INFINITY, share: 0 };
   #usual = new Map<string, number>();
   #isLoaded = false;
   /** It was begun by another process: since when this one listens. */
@@ -71,6 +67,13 @@ export class Conductor {
   constructor(rollout: Rollout, parts: Parts) {
     this.#rollout = rollout;
     this.#parts = parts;
+    const { crowd } = parts;
+    this.#control = new Control({
+      read: (udid) => crowd.read(udid),
+      isOnline: (udid) => crowd.isOnline(udid),
+      patienceWith: (device) => patienceWith(device, (each) => this.#usualOf(each)),
+      isIn: (udid) => this.#seats.has(udid),
+    });
   }
 
   get rollout(): Rollout {
@@ -117,14 +120,13 @@ export class Conductor {
     const now = clock.now();
     await this.#fill();
     const members = this.members();
-    let controlShare = await this.#controlShare(now);
+    const controlShare = await this.#control.share(now);
     const before = this.#rollout;
     const facts = { now, members, candidates: this.#queue.length };
     let step = look(before, { ...facts, controlShare });
     if (step.rollout.state === 'halted') {
       // The network may have gone since the others were looked at.
-      controlShare = await this.#controlShare(now, 0);
-      step = look(before, { ...facts, controlShare });
+      step = look(before, { ...facts, controlShare: await this.#control.share(now, 0) });
       if (step.rollout.state === 'halted' && this.#isReconnecting(now)) return;
     }
     const tallied = withTallies(step.rollout, members);
@@ -177,28 +179,8 @@ export class Conductor {
     for (const [platform, values] of silences)
       this.#usual.set(platform, median(values) ?? this.#parts.usualMs);
     this.#queue = byChance(found, this.#rollout.id);
-    // Those that are likely to be let in last; by chance, because those that are away now would hide what the firmware does.
-    this.#controls = this.#queue.slice(-CONTROLS).map(({ udid }) => udid);
+    this.#control.of(this.#queue.map(({ udid }) => udid));
     this.#queueFor = asked;
-  }
-
-  /** The share of devices without the firmware that look as if it had broken them: then it was not the firmware. */
-  async #controlShare(now: number, everyMs = CONTROLS_EVERY_MS): Promise<number> {
-    if (now - this.#control.at < everyMs) return this.#control.share;
-    const { crowd } = this.#parts;
-    let [silent, all] = [0, 0];
-    for (const udid of this.#controls) {
-      if (this.#seats.has(udid)) continue;
-      const device = await crowd.read(udid);
-      const silence = device && !crowd.isOnline(udid) ? now - device.lastSeen : 0;
-      if (!device || silence > RECENT_MS) continue;
-      all++;
-      if (silence >= patienceWith(device, (each) => this.#usualOf(each))) silent++;
-    }
-    // A few of few is chance, and must not hide what the firmware does.
-    const share = all >= CONTROLS / 4 ? upperShare(silent, all) : 0;
-    this.#control = { at: now, share };
-    return share;
   }
 
   /** How many of this room the rate leaves now: counted by when those that are in were let in, so that a restart lets in no more. */
@@ -293,25 +275,6 @@ export class Conductor {
       usualOf: (device) => this.#usualOf(device),
     };
   }
-}
-
-/** The same rollout if no stage's figures have changed. */
-function withTallies(rollout: Rollout, members: readonly Member[]): Rollout {
-  const tallies = rollout.stages.map(() => ({ installed: 0, failed: 0 }));
-  for (const { stage, standing } of members) {
-    const tally = tallies[stage];
-    if (!tally) continue;
-    if (standing.state === 'passed' || standing.state === 'probation') tally.installed++;
-    if (standing.state === 'failed') tally.failed++;
-  }
-  const isSame = rollout.stages.every(
-    ({ tally }, i) => tally.installed === tallies[i]?.installed && tally.failed === tallies[i]?.failed,
-  );
-  if (isSame) return rollout;
-  return {
-    ...rollout,
-    stages: rollout.stages.map((stage, i) => ({ ...stage, tally: tallies[i] ?? stage.tally })),
-  };
 }
 
 const IN_FLIGHT: ReadonlySet<string> = new Set(['pending', 'away', 'probation']);

@@ -196,6 +196,8 @@ function checkSaves(world: RolloutWorld): void {
     if (before) {
       expect(rollout.revision).to.equal(before.revision + 1);
       expect(isLive(before), 'what has ended does not change').to.equal(true);
+      if (before.state === 'paused' && rollout.state === 'paused')
+        expect(states, 'a pause opens nothing').to.deep.equal(before.stages.map(({ state }) => state));
       expect(rollout.stage)
         .to.be.at.least(before.stage)
         .and.at.most(before.stage + 1);
