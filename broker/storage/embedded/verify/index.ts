@@ -85,14 +85,15 @@ function readerOf(table: string): (entry: Entry) => void {
 function verifyFree(file: PageFile, { free, lastPage }: Meta, walk: Walk): void {
   const missing = new Set<number>();
   for (let page = file.pages; page <= lastPage; page++) missing.add(page);
-  // Each a list of pages: how many, then which (midl.h).
-  walk.tree(free, ({ value }) => {
+  // Each a list of pages: how many, then which (midl.h), under the number of the transaction that left them.
+  const look = ({ value }: Entry): void => {
     for (let at = WORD; at + WORD <= value.length; at += WORD) {
       const page = Number(value.readBigInt64LE(at));
       if (walk.isUsed(page)) throw new Damage(`its page ${page} is in use, and free`);
       missing.delete(page);
     }
-  });
+  };
+  walk.tree(free, look, 'numbers');
   const [first] = missing;
   if (first !== undefined) throw new Damage(`it was cut off: its page ${first} is missing`);
 }

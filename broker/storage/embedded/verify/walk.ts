@@ -14,6 +14,8 @@ import {
 const NODE = 8;
 const IN_OVERFLOW = 0x01;
 const IS_TREE = 0x02;
+/** Bytes of a key that is a number. */
+const NUMBER = 8;
 /** LMDB's own limit is 32. */
 const DEEPEST = 32;
 
@@ -25,6 +27,9 @@ export interface Entry {
   readonly tree: Tree | undefined;
 }
 
+/** How keys are sorted: by their bytes, or as the numbers that they are in this machine's order of bytes (`MDB_INTEGERKEY`). */
+export type KeyOrder = 'bytes' | 'numbers';
+
 /** Goes through the pages of trees, each at most once. */
 export class Walk {
   readonly #file: PageFile;
@@ -32,6 +37,7 @@ export class Walk {
   readonly #used: Uint8Array;
   /** One page for each level. */
   readonly #pages: Buffer[] = [];
+  #order: KeyOrder = 'bytes';
 
   constructor(file: PageFile, lastPage: number) {
     this.#file = file;
@@ -47,7 +53,8 @@ export class Walk {
    * @param each absent: the leaves themselves are left out, and their entries not counted
    * @throws Damage
    */
-  tree(tree: Tree, each: ((entry: Entry) => void) | undefined): void {
+  tree(tree: Tree, each: ((entry: Entry) => void) | undefined, order: KeyOrder = 'bytes'): void {
+    this.#order = order;
     if (tree.root === undefined) {
       if (tree.entries !== 0) throw new Damage('a table that is not empty has no beginning');
       return;
@@ -96,7 +103,7 @@ export class Walk {
       const isElsewhere = (flags & IN_OVERFLOW) !== 0;
       if (end + (isElsewhere ? 8 : size) > page.length)
         throw new Damage(`an entry on its page ${number} is longer than the page`);
-      if (beforeEnd > 0 && page.compare(page, before, beforeEnd, start, end) <= 0)
+      if (beforeEnd > 0 && !this.#isAfter(page, [start, end], [before, beforeEnd]))
         throw new Damage(`the entries on its page ${number} are not in order`);
       [before, beforeEnd] = [start, end];
       const isSubtree = (flags & IS_TREE) !== 0;
@@ -110,6 +117,16 @@ export class Walk {
       });
     }
     return nodes.length;
+  }
+
+  #isAfter(
+    page: Buffer,
+    [start, end]: readonly [number, number],
+    [before, beforeEnd]: readonly [number, number],
+  ): boolean {
+    if (this.#order === 'bytes') return page.compare(page, before, beforeEnd, start, end) > 0;
+    if (end - start !== NUMBER || beforeEnd - before !== NUMBER) return false;
+    return page.readBigUInt64LE(start) > page.readBigUInt64LE(before);
   }
 
   #buffer(depth: number): Buffer {
