@@ -8,7 +8,7 @@ import { KeyedLock } from '../keyed-lock.js';
 import type { LimitWatch } from '../limits.js';
 import { Recent } from '../nodes/recent.js';
 import type { Clock, DeviceStore, Lock, Log, Telemetry, TokenStore } from '../ports.js';
-import { returned } from '../rollouts/rhythm.js';
+import { cameBack, countReturn, isWatched } from '../rollouts/returns.js';
 import type { Update } from '../update.js';
 import type { OwnerFeed } from './owner-feed.js';
 import type { Records } from './records.js';
@@ -41,8 +41,12 @@ export class Registry {
   /** Devices of which this node has said that they went. */
   readonly #gone = new Recent(GONE);
 
+  /** Nothing was heard before: whoever was silent until then may have been there all the time. */
+  readonly #begunAt: number;
+
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#begunAt = parts.clock.now();
   }
 
   /**
@@ -134,7 +138,7 @@ export class Registry {
     const { records, feed, clock } = this.#parts;
     const note = (known: Device): Device => {
       const now = clock.now();
-      return arrived(isReturn ? cameBack(known, now) : known, facts, now);
+      return arrived(isReturn ? cameBack(known, now, this.#begunAt) : known, facts, now);
     };
     const device = await records.change(udid, note, lazy);
     if (device) feed.deviceEvent(device, 'checkin', versionOf(device));
@@ -165,10 +169,10 @@ export class Registry {
     const known = await records.get(udid);
     // A device that comes and goes for each download would be written at every turn.
     // How often a device comes back with a new firmware is evidence, and counted each time.
-    const isWatched = event === undefined && known?.grant?.installedAt !== undefined;
-    const isFresh = known !== undefined && !isWatched && now - known.lastSeen < SEEN_EVERY_MS;
+    const isCounted = event === undefined && known !== undefined && isWatched(known, now);
+    const isFresh = known !== undefined && !isCounted && now - known.lastSeen < SEEN_EVERY_MS;
     const note = (each: Device): Device => ({
-      ...(event === undefined ? counted(cameBack(each, now)) : each),
+      ...(event === undefined ? countReturn(cameBack(each, now, this.#begunAt), now) : each),
       lastSeen: now,
     });
     const device = isFresh ? known : await records.change(udid, note, true);
@@ -247,19 +251,6 @@ export class Registry {
     return false;
   }
 }
-
-/** A device has come back after a silence: learns how long that usually is. Short ones are not told apart from none. */
-function cameBack(device: Device, now: number): Device {
-  const silence = now - device.lastSeen;
-  if (silence < SEEN_EVERY_MS) return device;
-  return { ...device, rhythm: returned(device.rhythm, silence, now) };
-}
-
-/** One more return since it came back with the firmware of its rollout. */
-const counted = (device: Device): Device =>
-  device.grant?.installedAt === undefined
-    ? device
-    : { ...device, grant: { ...device.grant, returns: device.grant.returns + 1 } };
 
 /** It may try again as if it had not tried. */
 const anew = (update: Update): Update => ({ ...update, attempts: 0, begun: 0, attemptEndedAt: undefined });
