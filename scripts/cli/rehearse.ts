@@ -119,7 +119,7 @@ export function addRehearse(program: Command, cli: Cli): void {
       `${firmware.version} for ${count(model.devices.length, 'device')}, of which ${percent(model.flakiness)} are away at any time; ${count(options.seeds, 'rollout')} each.`,
     );
     cli.out.write(table([STAGES, ...stageRows(good)]));
-    print(cli.out, `At most ${size(peak)} a second are downloaded, over five minutes.`);
+    print(cli.out, `At most ${size(Math.round(peak))} a second are downloaded, over five minutes.`);
     print(cli.out, '');
     cli.out.write(table([BAD, ...bad.map((each) => badRow(each, model.devices.length))]));
   });

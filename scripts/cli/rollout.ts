@@ -118,6 +118,6 @@ export function addRollback(program: Command, cli: Cli): void {
       if (options.json) return printJson(cli.out, { ordered, unknown });
       print(cli.out, `${count(ordered, 'device')} will get back what they ran before.`);
       if (unknown > 0)
-        print(cli.out, `${count(unknown, 'device')} cannot: their earlier firmware is not here any more.`);
+        print(cli.out, `${count(unknown, 'device')} cannot: what they ran before is not here.`);
     });
 }

@@ -119,7 +119,7 @@ describe('command line: rollouts', () => {
   it('rollback: tells how many go back, and how many cannot', async () => {
     server.answers = { 'POST /api/v1/rollouts/r1/rollback': [200, { ordered: 7, unknown: 1 }] };
     expect(await output('rollback', 'r1')).to.equal(
-      '7 devices will get back what they ran before.\n1 device cannot: their earlier firmware is not here any more.\n',
+      '7 devices will get back what they ran before.\n1 device cannot: what they ran before is not here.\n',
     );
   });
 
