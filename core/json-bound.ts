@@ -2,8 +2,10 @@ import type { LimitWatch } from './limits.js';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const OPENS: ReadonlySet<number> = new Set([0x5b, 0x7b]);
-const CLOSES: ReadonlySet<number> = new Set([0x5d, 0x7d]);
+/** The bit in which `[` and `{`, and `]` and `}`, differ. */
+const KIND = 0x20;
+const OPENS = 0x7b;
+const CLOSES = 0x7d;
 
 /** Bounds how deeply JSON that somebody sends may be nested (RFC 8259, 9), before it is parsed. */
 export class JsonBound {
@@ -22,8 +24,8 @@ export class JsonBound {
     for (let at = 0; at < bytes.length; at++) {
       const byte = bytes[at] ?? 0;
       if (byte === QUOTE) at = endOfString(bytes, at);
-      else if (CLOSES.has(byte)) depth--;
-      else if (OPENS.has(byte) && ++depth > this.#most) {
+      else if ((byte | KIND) === CLOSES) depth--;
+      else if ((byte | KIND) === OPENS && ++depth > this.#most) {
         this.#watch.reached('depth');
         return false;
       }
