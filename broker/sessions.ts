@@ -137,11 +137,11 @@ export class Sessions implements Presence, Connections {
 
   /** Cuts the sessions whose keys have ended by now, ms since the epoch. To be called about once a second. */
   cutEnded(now: number): void {
-    for (const [key, { owner, keyId, at }] of this.#ends) {
-      if (now < at) continue;
-      this.#ends.delete(key);
-      this.cutKey(owner, keyId);
-    }
+    const ended = new Set<string>();
+    for (const [key, { at }] of this.#ends) if (now >= at) ended.add(key);
+    if (ended.size === 0) return;
+    for (const key of ended) this.#ends.delete(key);
+    for (const session of this.#all) if (ended.has(keyOf(session.identity))) session.close();
   }
 
   async cutUnknown(

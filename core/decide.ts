@@ -156,16 +156,21 @@ const isTooLarge = (firmware: Firmware, device: Device): boolean =>
 
 function consentOf(device: Device, firmware: Firmware): Consent | undefined {
   if (device.update?.firmware === firmware.id && device.update.consent === 'approved') return 'approved';
-  if (firmware.rollout === 'none' && firmware.staging && isIn(device, firmware)) {
-    if (firmware.staging.consented) return 'approved';
-    if (firmware.staging.approval === 'device') return undefined;
-  }
+  // Also once it has ended: that was said about each device.
+  if (firmware.staging?.approval === 'device') return undefined;
+  if (firmware.rollout === 'none' && firmware.staging?.consented && isIn(device, firmware)) return 'approved';
   return device.autoUpdate ? 'auto' : undefined;
 }
 
-/** True if a rollout has let the device have this firmware. */
-const isIn = ({ grant }: Device, { id, staging }: Firmware): boolean =>
+const hasEnded = ({ staging }: Firmware): boolean =>
+  staging?.state === 'halted' || staging?.state === 'aborted';
+
+const hasGrant = ({ grant }: Device, { id, staging }: Firmware): boolean =>
   grant?.firmware === id && staging?.rollout === grant.rollout;
+
+/** True if a rollout has let the device have this firmware, and has not been halted or aborted since. */
+const isIn = (device: Device, firmware: Firmware): boolean =>
+  hasGrant(device, firmware) && !hasEnded(firmware);
 
 /** True if the device may have it by itself, or its owner said yes to it. */
 export const isReleasedTo = (device: Device, firmware: Firmware): boolean =>
@@ -176,12 +181,12 @@ function stagedBack(firmware: Firmware, now: number): Nothing | undefined {
   const { rollout, staging } = firmware;
   if (rollout !== 'none' || !staging) return undefined;
   if (staging.state === 'paused') return none('rollout_paused', firmware);
-  if (staging.state === 'halted' || staging.state === 'aborted') return none('rollout_halted', firmware);
+  if (hasEnded(firmware)) return none('rollout_halted', firmware);
   const opening = opensAt(staging.window, now);
   return opening === now ? undefined : none('window_closed', firmware, opening);
 }
 
-/** A newer firmware is on its way to the fleet, and this device's turn has not come. */
+/** A newer firmware is on its way to the fleet, and this device's turn has not come, or it was and the rollout has ended. */
 function awaited(device: Device, candidates: readonly Firmware[]): Nothing | undefined {
   const coming = candidates.find(
     (firmware) =>
@@ -190,8 +195,16 @@ function awaited(device: Device, candidates: readonly Firmware[]): Nothing | und
       isLive(firmware.staging) &&
       isUpdateFor(firmware, device),
   );
-  return coming && none('waiting_for_stage', coming);
+  if (coming) return none('waiting_for_stage', coming);
+  const ended = candidates.find(
+    (firmware) => hasGrant(device, firmware) && hasEnded(firmware) && isUpdateFor(firmware, device),
+  );
+  return ended && none('rollout_halted', ended);
 }
+
+/** True if a device that asks for this firmware by itself has to be refused: its rollout holds it back. */
+export const isHeldBack = (firmware: Firmware, now: number): boolean =>
+  stagedBack(firmware, now) !== undefined;
 
 /**
  * Decides what is to be done for a device. Pure: MQTT, HTTP, the page and the command line all call it and all can

@@ -2,8 +2,8 @@ import { sha256 } from '../account.js';
 import type { Device } from '../device.js';
 
 const REDUNDANCY = 'redundancy:';
-/** Past so many kinds of devices the first ones are taken by chance, which covers them nearly as well. */
-const MOST_GROUPS = 500;
+/** Kinds times devices: past so many steps the first ones are taken by chance, which covers them nearly as well. */
+const MOST_STEPS = 2_000_000;
 
 /** What kinds of device this one stands for: its platform, what it runs, each of its tags. */
 export function groupsOf(device: Pick<Device, 'platform' | 'version' | 'tags'>): string[] {
@@ -43,7 +43,8 @@ export function inOrder(
   const [online, offline]: [Candidate[], Candidate[]] = [[], []];
   for (const device of candidates) (isOnline(device.udid) ? online : offline).push(device);
   const missing = new Set(candidates.flatMap(groupsOf).filter((group) => !tried.has(group)));
-  const first = missing.size > MOST_GROUPS ? [] : [...cover(online, missing), ...cover(offline, missing)];
+  const isTooMuch = missing.size * candidates.length > MOST_STEPS;
+  const first = isTooMuch ? [] : [...cover(online, missing), ...cover(offline, missing)];
   const chosen = new Set(first);
   return [...first, ...[...online, ...offline].filter((device) => !chosen.has(device))];
 }

@@ -5,6 +5,7 @@ import { Control } from './control.js';
 import { type Happening, look } from './engine.js';
 import type { Member } from './judge.js';
 import { type Circumstances, patienceWith, type Standing, standingOf } from './member.js';
+import { allowedNow } from './rate.js';
 import type { Grant, Rollout } from './rollout.js';
 import { median } from './statistics.js';
 import { withTallies } from './tallies.js';
@@ -46,6 +47,8 @@ const MINUTE_MS = 60_000;
 const RECONNECT_MS = 10 * MINUTE_MS;
 /** Figures are written down at most this often, ms. */
 const TALLY_EVERY_MS = 2000;
+/** Let in within one look: people, and other rollouts, have their turn in between. */
+const MOST_AT_ONCE = 2000;
 /** Let in at the same time, so that their records share a wait for the disk. */
 const BATCH = 200;
 
@@ -58,6 +61,8 @@ export class Conductor {
   #queue: Candidate[] = [];
   /** For what the queue was looked up. */
   #queueFor = '';
+  /** The queue was empty, and nobody was found when it was looked up again. */
+  #isFilledAgain = false;
   #usual = new Map<string, number>();
   #isLoaded = false;
   /** It was begun by another process: since when this one listens. */
@@ -91,14 +96,14 @@ export class Conductor {
     else this.#seats.set(device.udid, { device, groups: this.#groupsAtEntry(device), settled: undefined });
   }
 
-  /** Reads anew those whose standing may change: other nodes change their records as well. */
+  /** Reads all of them anew: other nodes change their records as well. */
   async refresh(): Promise<void> {
-    for (const [udid, { settled }] of this.#seats) {
-      if (settled && settled.state !== 'excused') continue;
-      const device = await this.#parts.crowd.read(udid);
-      if (device) this.observe(device);
-      else this.forget(udid);
+    const gone = new Set(this.#seats.keys());
+    for await (const device of this.#parts.crowd.members(this.#rollout)) {
+      gone.delete(device.udid);
+      this.observe(device);
     }
+    for (const udid of gone) this.forget(udid);
   }
 
   /** A device is no more. */
@@ -119,6 +124,13 @@ export class Conductor {
     const { clock, save } = this.#parts;
     const now = clock.now();
     await this.#fill();
+    // Those of the queue may all have been refused, or others have come: nobody is left only if nobody is found anew.
+    if (this.#queue.length > 0) this.#isFilledAgain = false;
+    else if (!this.#isFilledAgain) {
+      this.#queueFor = '';
+      await this.#fill();
+      this.#isFilledAgain = this.#queue.length === 0;
+    }
     const members = this.members();
     const controlShare = await this.#control.share(now);
     const before = this.#rollout;
@@ -138,8 +150,9 @@ export class Conductor {
       if (!(await save(changed, step.happened)) || this.#rollout !== before) return;
       this.#rollout = changed;
     }
-    if (step.room > 0 && this.#rollout.state === 'running')
-      await this.#admit(this.#allowed(step.room, now), now);
+    if (step.room === 0 || this.#rollout.state !== 'running') return;
+    const granted = [...this.#seats.values()].map(({ device }) => device.grant?.at ?? 0);
+    await this.#admit(allowedNow(this.#rollout.plan.ratePerMinute, step.room, granted, now), now);
   }
 
   /** After a restart all devices look as if they were away, until they have had the time to come back. */
@@ -183,18 +196,6 @@ export class Conductor {
     this.#queueFor = asked;
   }
 
-  /** How many of this room the rate leaves now: counted by when those that are in were let in, so that a restart lets in no more. */
-  #allowed(room: number, now: number): number {
-    const { ratePerMinute: rate } = this.#rollout.plan;
-    if (rate === undefined) return room;
-    // Whole devices: one in two minutes for half a device each minute.
-    const most = Math.max(1, Math.floor(rate));
-    const since = now - (most / rate) * MINUTE_MS;
-    let recent = 0;
-    for (const { device } of this.#seats.values()) if (device.grant && device.grant.at > since) recent++;
-    return Math.max(0, Math.min(room, most - recent));
-  }
-
   async #admit(count: number, now: number): Promise<void> {
     const { crowd } = this.#parts;
     const grant: Grant = {
@@ -205,16 +206,24 @@ export class Conductor {
       installedAt: undefined,
       returns: 0,
     };
-    const chosen = this.#choose(count);
+    const chosen = this.#choose(Math.min(count, MOST_AT_ONCE));
     for (let from = 0; from < chosen.length; from += BATCH) {
       // Somebody may have paused or ended it meanwhile.
       if (this.#rollout.state !== 'running') return;
       const batch = new Set(chosen.slice(from, from + BATCH));
       this.#queue = this.#queue.filter((candidate) => !batch.has(candidate));
-      const admitted = await Promise.all(
+      const admitted = await Promise.allSettled(
         [...batch].map(({ udid }) => crowd.admit(this.#rollout, udid, grant)),
       );
-      for (const device of admitted) if (device) this.observe(device);
+      // Who has changed since has been heard of by now.
+      for (const each of admitted)
+        if (each.status === 'fulfilled' && each.value && !this.#seats.has(each.value.udid))
+          this.observe(each.value);
+      const failed = admitted.find((each) => each.status === 'rejected');
+      if (!failed) continue;
+      // Whoever could not be written down is looked up anew: nobody has been let in, and nobody is missing.
+      this.#queueFor = '';
+      throw failed.reason;
     }
   }
 

@@ -42,17 +42,18 @@ export function look(rollout: Rollout, facts: Look): Step {
 
   const room = stage.goal - counted(facts.members);
   const before = rollout.stages[rollout.stage - 1]?.goal ?? 0;
-  const verdict: Verdict = stage.forced
-    ? { kind: 'done' }
-    : judge(rollout.plan, {
-        members: facts.members,
-        stage: rollout.stage,
-        size: stage.goal - before,
-        isExhausted: facts.candidates === 0,
-        hasRoom: room > 0,
-        isLast: rollout.stage === rollout.stages.length - 1,
-        controlShare: facts.controlShare,
-      });
+  const judged: Verdict = judge(rollout.plan, {
+    members: facts.members,
+    stage: rollout.stage,
+    size: stage.goal - before,
+    isExhausted: facts.candidates === 0,
+    hasRoom: room > 0,
+    isLast: rollout.stage === rollout.stages.length - 1,
+    controlShare: facts.controlShare,
+  });
+  // A person may let a stage pass in which somebody has been let in, and not what is being broken.
+  const isTried = facts.members.some((member) => member.stage === rollout.stage);
+  const verdict: Verdict = stage.forced && isTried && judged.kind !== 'halt' ? { kind: 'done' } : judged;
   if (verdict.kind === 'halt') return halt(rollout, facts.now, verdict.rule, verdict.evidence);
   // Those of earlier stages are still watched while their owner thinks.
   if (stage.state === 'approval') return waiting(rollout, APPROVAL, facts.now);

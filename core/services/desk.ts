@@ -3,6 +3,7 @@ import {
   candidatesFor,
   type Decision,
   decideUpdate,
+  isHeldBack,
   isReleasedTo,
   type Nothing,
   type OfferPolicy,
@@ -110,7 +111,10 @@ export class Desk {
         if (!offer) throw new FirmwireError('no_such_device');
         return offer;
       };
-      if (forced && newest) return issue(newest, 'requested');
+      // Whoever is set aside, or was let in by a rollout that stands still, does not get it by asking.
+      const mayAsk =
+        newest !== undefined && !device.quarantine && !isHeldBack(newest, this.#parts.clock.now());
+      if (forced && mayAsk) return issue(newest, 'requested');
       if (decision.kind === 'offer') return issue(decision.firmware, decision.consent);
       if (decision.kind === 'ask') await this.#ask(device, decision.firmware);
       if (!newest) throw new FirmwireError('UPDATE_NOT_FOUND');

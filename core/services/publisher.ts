@@ -88,7 +88,9 @@ export class Publisher {
       const firmware: Firmware = isStaged ? { ...described, rollout: 'none' } : described;
       const { stored, created } = await this.#store(firmware, body, fields.rollout !== undefined);
       const rollout =
-        isStaged && created ? await rollouts.create(owner, { firmware: stored.id }, who) : undefined;
+        isStaged && stored.rollout === 'none' && !stored.staging
+          ? await rollouts.create(owner, { firmware: stored.id }, who)
+          : undefined;
       if (rollout) void rollouts.tick();
       if (stored.rollout !== 'none') await rollouts.releasedToAll(stored, who);
       const released = stored.rollout !== 'none';

@@ -1,5 +1,5 @@
 import type { Firmware } from '../firmware.js';
-import type { Lock, RolloutStore } from '../ports.js';
+import type { Lock, Log, RolloutStore } from '../ports.js';
 import { isOpenToAll } from '../rollouts/filter.js';
 import { goalOf } from '../rollouts/plan.js';
 import { isLive, type Rollout, type RolloutEntry, stagingOf } from '../rollouts/rollout.js';
@@ -19,6 +19,8 @@ export interface Deed {
   readonly who: string;
   readonly what: string;
   readonly downloads?: DownloadsEnd;
+  /** The stage that the person saw, from 1: if it is another by now, nothing is done. */
+  readonly stage?: number | undefined;
 }
 
 interface Parts {
@@ -29,6 +31,7 @@ interface Parts {
   readonly feed: OwnerFeed;
   /** One for all nodes. */
   readonly lock: Lock;
+  readonly log: Log;
 }
 
 /** Writes down what becomes of a rollout, and brings about what follows from it. */
@@ -41,13 +44,15 @@ export class RolloutChanges {
 
   /**
    * What follows from a change first, then the change itself: if the process dies in between, the same comes about again. Offers of a
-   * rollout that ends are taken back before it is written down as ended.
+   * rollout that ends are taken back before it is written down as ended. To be called by one at a time for each rollout.
    */
   async write(
     rollout: Rollout,
     entries: readonly RolloutEntry[],
     downloads: DownloadsEnd = 'cut',
   ): Promise<boolean> {
+    const before = await this.#parts.store.get(rollout.id);
+    if ((before?.revision ?? 0) !== rollout.revision - 1) return false;
     const firmware = await this.#stage(rollout);
     const isOver = rollout.state === 'halted' || rollout.state === 'aborted';
     if (isOver) await this.#retract(rollout, downloads);
@@ -101,8 +106,8 @@ export class RolloutChanges {
   }
 
   async #retract(rollout: Rollout, downloads: DownloadsEnd): Promise<void> {
-    const { announcer, orders } = this.#parts;
-    await announcer.each(
+    const { announcer, orders, log } = this.#parts;
+    const taking = announcer.each(
       rollout.owner,
       ({ grant, update }) => grant?.rollout === rollout.id && update?.firmware === rollout.firmware,
       async ({ udid, update }) => {
@@ -110,6 +115,10 @@ export class RolloutChanges {
           await orders.retract(udid, rollout.firmware);
         await announcer.reconsider(udid);
       },
+    );
+    // It has to end all the same: no decision offers the firmware any more.
+    await taking.catch((err: unknown) =>
+      log.error({ err, rollout: rollout.id }, 'offers could not be taken back'),
     );
   }
 }

@@ -3,9 +3,8 @@ import type { Device, Quarantine } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import type { Firmware } from '../firmware.js';
 import type { AccountStore, Clock, Lease, Lock, Log, Page, RolloutStore } from '../ports.js';
-import { Conductor } from '../rollouts/conductor.js';
-import { APPROVAL, type Happening } from '../rollouts/engine.js';
-import { entry, waitsForApproval } from '../rollouts/log.js';
+import { APPROVAL } from '../rollouts/engine.js';
+import { entry, refusal, waitsForApproval } from '../rollouts/log.js';
 import { type PlanDefaults, type RolloutWish, readPlan } from '../rollouts/read-plan.js';
 import { isLive, type Rollout, type RolloutEntry } from '../rollouts/rollout.js';
 import { newStages } from '../rollouts/view.js';
@@ -15,15 +14,7 @@ import type { StoredCrowd } from './crowd.js';
 import type { Orders } from './orders.js';
 import type { OwnerFeed } from './owner-feed.js';
 import { type Action, type Deed, RolloutChanges } from './rollout-changes.js';
-
-/** How often a change is tried again because somebody else made one. */
-const MOST_TURNS = 5;
-/** A big rollout is looked at less often: looking takes at most this share of the time. */
-const SHARE_OF_TIME = 1 / 20;
-/** Stages that are over as soon as they open follow each other within one look. */
-const MOST_LOOKS = 60;
-/** Whose changes are made on other nodes are read so often, ms. */
-const REFRESH_MS = 10_000;
+import { RolloutRunner } from './rollout-runner.js';
 
 interface Parts {
   readonly store: RolloutStore;
@@ -46,25 +37,20 @@ interface Parts {
   readonly log: Log;
 }
 
-/** A rollout that this node carries out, when to look at it again, and when its devices were read last, ms. */
-interface Running {
-  readonly conductor: Conductor;
-  nextAt: number;
-  readAt: number;
-}
-
-/** Makes rollouts, lets people change them, and carries them out: one node does it for all. */
+/** Makes rollouts, and lets people change them. */
 export class Rollouts {
   readonly #parts: Parts;
   readonly #changes: RolloutChanges;
-  readonly #running = new Map<string, Running>();
-  #ticking: Promise<void> | undefined;
-  #isAskedAgain = false;
-  #isReconciled = false;
+  readonly #runner: RolloutRunner;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#changes = new RolloutChanges(parts);
+    this.#runner = new RolloutRunner({
+      ...parts,
+      changes: this.#changes,
+      firmwareGone: (owner, firmware) => this.firmwareGone(owner, firmware),
+    });
   }
 
   list(owner: string): Promise<readonly Rollout[]> {
@@ -128,24 +114,21 @@ export class Rollouts {
     owner: string,
     id: string,
     action: Action,
-    { who, what, downloads = 'cut' }: Deed,
+    { who, what, downloads = 'cut', stage }: Deed,
   ): Promise<Rollout> {
-    for (let turn = 1; turn <= MOST_TURNS; turn++) {
+    return this.#parts.lock.acquire(`rollout:${id}`, async () => {
       const before = await this.get(owner, id);
       const now = this.#parts.clock.now();
-      const after = action(before, now);
-      if (!after)
-        throw new FirmwireError('rollout_state', `This cannot be done to a rollout that is ${before.state}.`);
+      const after = stage === undefined || stage === before.stage + 1 ? action(before, now) : undefined;
+      if (!after) throw new FirmwireError('rollout_state', refusal(before));
       const changed = { ...after, revision: before.revision + 1 };
       const did = what === 'advanced' && waitsForApproval(before) ? 'approved' : what;
       const line = entry(changed, who, did, now, { stage: changed.stage + 1 });
-      if (!(await this.#changes.write(changed, [line], downloads))) continue;
-      this.#running.get(id)?.conductor.replace(changed);
-      const running = this.#running.get(id);
-      if (running) running.nextAt = now;
+      if (!(await this.#changes.write(changed, [line], downloads)))
+        throw new FirmwireError('rollout_state', 'The rollout is changing; try again.');
+      this.#runner.replace(changed);
       return changed;
-    }
-    throw new FirmwireError('rollout_state', 'The rollout is changing; try again.');
+    });
   }
 
   /** True if publishing this firmware to all at once would reach more devices than may be reached at once. */
@@ -184,14 +167,13 @@ export class Rollouts {
     const id = after.grant?.rollout ?? before.grant?.rollout;
     if (after.quarantine && !before.quarantine) this.#setAside(after, id ?? '', after.quarantine);
     if (id === undefined) return;
-    this.#running.get(id)?.conductor.observe(after);
-    if (before.grant && before.grant.rollout !== id)
-      this.#running.get(before.grant.rollout)?.conductor.observe(after);
+    this.#runner.observe(id, after);
+    if (before.grant && before.grant.rollout !== id) this.#runner.observe(before.grant.rollout, after);
   }
 
   /** A device is no more. */
   forget(udid: string): void {
-    for (const { conductor } of this.#running.values()) conductor.forget(udid);
+    this.#runner.forget(udid);
   }
 
   #setAside({ owner, udid, update }: Device, rollout: string, { at, reason }: Quarantine): void {
@@ -205,91 +187,6 @@ export class Rollouts {
 
   /** Looks at every rollout that is due. Never rejects. Called while a look goes on, it is followed by another one. */
   tick(): Promise<void> {
-    this.#isAskedAgain = this.#ticking !== undefined;
-    this.#ticking ??= this.#tickWhileAsked().finally(() => {
-      this.#ticking = undefined;
-    });
-    return this.#ticking;
-  }
-
-  async #tickWhileAsked(): Promise<void> {
-    do {
-      this.#isAskedAgain = false;
-      await this.#lookAtAll().catch((err: unknown) =>
-        this.#parts.log.warn({ err }, 'rollouts cannot be looked at'),
-      );
-    } while (this.#isAskedAgain);
-  }
-
-  async #lookAtAll(): Promise<void> {
-    const { lease, store } = this.#parts;
-    if (!lease.isHeld()) {
-      this.#running.clear();
-      this.#isReconciled = false;
-      return;
-    }
-    const live = await store.live();
-    const ids = new Set(live.map(({ id }) => id));
-    if (!this.#isReconciled) await this.#reconcile(ids);
-    for (const id of this.#running.keys()) if (!ids.has(id)) this.#running.delete(id);
-    for (const rollout of live) await this.#look(rollout);
-  }
-
-  /**
-   * Firmware may say that it is being rolled out while no such rollout is there: it was made while a backup was read, or the
-   * process died between the two. Nobody would ever let a device in.
-   */
-  async #reconcile(live: ReadonlySet<string>): Promise<void> {
-    for await (const { id: owner } of this.#parts.accounts.owners())
-      for (const firmware of await this.#parts.catalog.list(owner))
-        if (firmware.staging && isLive(firmware.staging) && !live.has(firmware.staging.rollout))
-          await this.#changes.orphaned(firmware);
-    this.#isReconciled = true;
-  }
-
-  async #look(stored: Rollout): Promise<void> {
-    const { clock } = this.#parts;
-    const running = this.#running.get(stored.id) ?? this.#take(stored);
-    if (clock.now() < running.nextAt) return;
-    const { conductor } = running;
-    if (conductor.rollout.revision !== stored.revision) conductor.replace(stored);
-    await this.#changes.mend(stored);
-    if (this.#parts.hasPeers() && clock.now() - running.readAt >= REFRESH_MS) {
-      await conductor.refresh();
-      running.readAt = clock.now();
-    }
-    const begun = performance.now();
-    // A stage that opens lets nobody in before it is looked at again.
-    for (
-      let turn = 0, before: Rollout | undefined;
-      turn < MOST_LOOKS && before !== conductor.rollout;
-      turn++
-    ) {
-      before = conductor.rollout;
-      await conductor.tick();
-    }
-    running.nextAt = clock.now() + (performance.now() - begun) / SHARE_OF_TIME;
-  }
-
-  #take(rollout: Rollout): Running {
-    const { crowd, clock, usualMs } = this.#parts;
-    const conductor = new Conductor(rollout, {
-      clock,
-      usualMs,
-      crowd,
-      save: (changed, happened) => this.#save(changed, happened),
-    });
-    const running = { conductor, nextAt: clock.now(), readAt: clock.now() };
-    this.#running.set(rollout.id, running);
-    return running;
-  }
-
-  #save(rollout: Rollout, happened: readonly Happening[]): Promise<boolean> {
-    const now = this.#parts.clock.now();
-    for (const each of happened) this.#parts.log.info({ rollout: rollout.id, ...each }, 'a rollout goes on');
-    return this.#changes.write(
-      rollout,
-      happened.map(({ what, ...facts }) => entry(rollout, 'server', what, now, facts)),
-    );
+    return this.#runner.tick();
   }
 }

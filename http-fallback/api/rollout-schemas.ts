@@ -72,6 +72,23 @@ export const RolloutBody = Type.Object(
 export const RolloutAnswer = Type.Object({ rollout: RolloutSchema });
 export const RolloutList = Type.Object({ rollouts: Type.Array(RolloutSchema) });
 
+/** What the person saw. */
+export const StageBody = Type.Union([
+  Type.Null(),
+  Type.Object(
+    {
+      stage: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: 1000,
+          description: 'If it is at another stage by now, nothing is done',
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+]);
+
 /** Nothing needs to be said. */
 export const AbortBody = Type.Union([
   Type.Null(),

@@ -13,6 +13,7 @@ import {
   RolloutBody,
   RolloutList,
   RolloutLog,
+  StageBody,
 } from './rollout-schemas.js';
 import { IdParams } from './schemas.js';
 import type { ApiScope } from './scope.js';
@@ -96,12 +97,12 @@ export function rolloutApi(scope: ApiScope, { rollouts, rollback }: RolloutApiPa
   for (const { name, what, summary, action } of ACTIONS)
     scope.post(
       `/rollouts/:id/${name}`,
-      { schema: { tags, summary, params: IdParams, response: { 200: RolloutAnswer } } },
-      async ({ principal, params }) => {
-        const rollout = await rollouts.act(principal.owner, params.id, action, {
-          who: principal.keyId,
-          what,
-        });
+      {
+        schema: { tags, summary, params: IdParams, body: StageBody, response: { 200: RolloutAnswer } },
+      },
+      async ({ principal, params, body }) => {
+        const deed = { who: principal.keyId, what, stage: body?.stage };
+        const rollout = await rollouts.act(principal.owner, params.id, action, deed);
         void rollouts.tick();
         return { rollout: showRollout(rollout) };
       },

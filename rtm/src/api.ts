@@ -65,8 +65,8 @@ export class Api {
 
   withdraw = (id: string): Promise<unknown> => this.#call('DELETE', `/firmware/${id}`);
 
-  changeRollout = (id: string, verb: string): Promise<unknown> =>
-    this.#call('POST', `/rollouts/${id}/${verb}`);
+  changeRollout = (id: string, verb: string, stage?: number): Promise<unknown> =>
+    this.#call('POST', `/rollouts/${id}/${verb}`, stage === undefined ? undefined : { stage });
 
   keys = async (): Promise<readonly KeyView[]> =>
     (await this.#call<{ keys: KeyView[] }>('GET', '/keys')).keys;

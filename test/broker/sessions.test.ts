@@ -48,6 +48,7 @@ describe('sessions', () => {
     expect([ending.isCut, lasting.isCut]).to.deep.equal([true, false]);
     const late = aSession({ keyId: 'k', expiresAt: 1000 });
     sessions.enter(late);
+    sessions.cutEnded(1500);
     expect(late.isCut).to.equal(true);
   });
 

@@ -49,6 +49,10 @@ function deedsFor({ state, approval, stages }: RolloutView): readonly Deed[] {
   }
 }
 
+/** The stage that is seen, from 1: a second click must not pass the next one, too. */
+const stageOf = ({ stages }: RolloutView): number =>
+  stages.filter(({ state }) => state === 'done').length + 1;
+
 /** How far each rollout is, and what its owner can do about it. */
 export function Rollouts() {
   const app = useApp();
@@ -74,7 +78,10 @@ function RolloutCard({ rollout }: { rollout: RolloutView }) {
   const asking = useSignal<Deed | undefined>(undefined);
   const { id, version, state, reason, devices, stages } = rollout;
   const act = ({ verb, label }: Deed): void =>
-    void app.attempt(() => app.api.changeRollout(id, verb), `${label}: the rollout of ${version}.`);
+    void app.attempt(
+      () => app.api.changeRollout(id, verb, verb === 'advance' ? stageOf(rollout) : undefined),
+      `${label}: the rollout of ${version}.`,
+    );
   return (
     <li class="card">
       <div>
