@@ -88,7 +88,7 @@ export class Publisher {
       const firmware: Firmware = isStaged ? { ...described, rollout: 'none' } : described;
       const { stored, created } = await this.#store(firmware, body, fields.rollout !== undefined);
       const rollout =
-        isStaged && stored.rollout === 'none' && !stored.staging
+        isStaged && stored.rollout === 'none' && (await rollouts.isMissing(stored))
           ? await rollouts.create(owner, { firmware: stored.id }, who)
           : undefined;
       if (rollout) void rollouts.tick();

@@ -56,9 +56,13 @@ export class RolloutChanges {
     const firmware = await this.#stage(rollout);
     const isOver = rollout.state === 'halted' || rollout.state === 'aborted';
     if (isOver) await this.#retract(rollout, downloads);
-    if (!(await this.#parts.store.put(rollout, entries))) {
-      const stored = await this.#parts.store.get(rollout.id);
-      if (stored) await this.#stage(stored);
+    const isWritten = await this.#parts.store.put(rollout, entries).catch(async (err: unknown) => {
+      // Without the store this fails as well; the next look, or the next attempt to make it, sets it right then.
+      await this.#asStored(rollout, firmware).catch(() => {});
+      throw err;
+    });
+    if (!isWritten) {
+      await this.#asStored(rollout, firmware);
       return false;
     }
     this.#parts.feed.rolloutChanged(rollout);
@@ -71,6 +75,12 @@ export class RolloutChanges {
   async mend(rollout: Rollout): Promise<void> {
     const firmware = await this.#parts.catalog.get(rollout.owner, rollout.firmware);
     if (JSON.stringify(firmware?.staging) !== JSON.stringify(stagingOf(rollout))) await this.#stage(rollout);
+  }
+
+  async #asStored({ id }: Rollout, firmware: Firmware | undefined): Promise<void> {
+    const stored = await this.#parts.store.get(id);
+    if (stored) await this.#stage(stored);
+    else if (firmware) await this.orphaned(firmware);
   }
 
   /** Tells every decision how the rollout stands. @returns the firmware as it now stands; undefined if it is withdrawn */

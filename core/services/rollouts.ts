@@ -80,7 +80,8 @@ export class Rollouts {
       const firmware = await catalog.get(owner, wish.firmware);
       if (!firmware) throw new FirmwireError('firmware_not_found');
       if (firmware.rollout !== 'none') throw new FirmwireError('already_released');
-      if (firmware.staging && isLive(firmware.staging)) throw new FirmwireError('rollout_exists');
+      if (firmware.staging && isLive(firmware.staging) && !(await this.isMissing(firmware)))
+        throw new FirmwireError('rollout_exists');
       const now = clock.now();
       const bare: Rollout = {
         id: randomUUID(),
@@ -129,6 +130,11 @@ export class Rollouts {
       this.#runner.replace(changed);
       return changed;
     });
+  }
+
+  /** True if no rollout of this firmware was ever made, or what was made of it could not be written down. */
+  async isMissing({ staging }: Firmware): Promise<boolean> {
+    return !staging || (await this.#parts.store.get(staging.rollout)) === undefined;
   }
 
   /** True if publishing this firmware to all at once would reach more devices than may be reached at once. */
