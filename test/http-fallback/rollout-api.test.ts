@@ -63,6 +63,21 @@ describe("the owner's API: rollouts", () => {
     });
   });
 
+  it('are changed only at the stage that was seen, if that is said', async () => {
+    const { rollout } = (await start({ stages: [{ devices: 1 }, { percent: 100 }] })).json();
+    await http.domain.rollouts.tick();
+    const path = `/rollouts/${rollout.id}`;
+    expect(await outcome('POST', `${path}/pause`, { stage: 2 })).to.equal('409 rollout_state');
+    expect(await outcome('POST', `${path}/pause`, { stage: 1 })).to.equal('200');
+    expect(await outcome('POST', `${path}/resume`, { stage: 1 })).to.equal('200');
+    expect(await outcome('POST', `${path}/advance`, { stage: 0 })).to.equal('400 field_invalid');
+    expect(await outcome('POST', `${path}/advance`, { stage: '1' })).to.equal('400 field_invalid');
+    expect(await outcome('POST', `${path}/advance`, { stages: 1 })).to.equal('400 field_invalid');
+    expect(await outcome('POST', `${path}/advance`, { stage: 1 })).to.equal('200');
+    await http.domain.rollouts.tick();
+    expect(await outcome('POST', `${path}/advance`, { stage: 1 })).to.equal('409 rollout_state');
+  });
+
   it('leave a log of who did what and why, a page at a time', async () => {
     const { rollout } = (await start({ stages: [{ devices: 1 }] })).json();
     await http.domain.rollouts.tick();

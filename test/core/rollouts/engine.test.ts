@@ -279,6 +279,11 @@ describe('a person lets a stage pass', () => {
     expect(settle(forced, at(MINUTE, many(3, 0, 'pending'))).rollout.stage).to.equal(1);
   });
 
+  it('not before somebody is in it', () => {
+    const forced = advance(running, NOW + MINUTE) ?? running;
+    expect(settle(forced, at(MINUTE, [])).rollout).to.include({ state: 'running', stage: 0 });
+  });
+
   it('evidence against it halts it all the same', () => {
     const forced = advance(running, NOW + MINUTE) ?? running;
     expect(settle(forced, at(MINUTE, many(4, 0, 'failed', true))).rollout).to.include({

@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 import { FirmwireError } from '../../../core/errors.js';
+import { KeyedLock } from '../../../core/keyed-lock.js';
 import type { RolloutStore } from '../../../core/ports.js';
-import { abort, advance } from '../../../core/rollouts/engine.js';
+import { abort, advance, pause, resume } from '../../../core/rollouts/engine.js';
 import type { RolloutWish } from '../../../core/rollouts/read-plan.js';
 import type { Rollout } from '../../../core/rollouts/rollout.js';
+import { RolloutChanges } from '../../../core/services/rollout-changes.js';
 import { MINUTE, OWNER } from '../../support/builders.js';
 import { anImage, codeOf, World } from '../../support/domain.js';
 
@@ -172,12 +174,16 @@ describe('rollouts, when two things happen at once or one fails', () => {
     expect(await codeOf(world.redeem(offer?.token ?? ''))).to.equal('OTT_UPDATE_NOT_FOUND');
   });
 
-  it('a device of a rollout that was halted, or that was set aside, does not get the firmware by asking for it', async () => {
+  it('a device of a rollout that is paused or was ended, or that was set aside, does not get the firmware by asking for it', async () => {
     const id = await begin(1, STAGES);
     await tick();
+    const { rollouts } = world.domain;
     const ask = () => world.domain.desk.request(udid(1), true, { use: 'ott' });
+    await rollouts.act(OWNER, id, pause, { who: 'key', what: 'paused' });
+    expect(await ask()).to.equal(undefined);
+    await rollouts.act(OWNER, id, resume, { who: 'key', what: 'resumed' });
     expect(await ask()).to.include({ version: '2.0.0', consent: 'requested' });
-    await world.domain.rollouts.act(OWNER, id, abort, WHO);
+    await rollouts.act(OWNER, id, abort, WHO);
     expect(await grantOf(1)).not.to.equal(undefined);
     expect(await codeOf(ask())).to.equal('UPDATE_NOT_FOUND');
     await world.publish({ version: '1.5.0' }, anImage(3000));
@@ -197,20 +203,31 @@ describe('rollouts, when two things happen at once or one fails', () => {
       throw new FirmwireError('store_unavailable');
     };
     expect(await codeOf(publish())).to.equal('store_unavailable');
+    const left = (await world.domain.catalog.list(OWNER)).find(({ version }) => version === '5.0.0');
+    expect(left).to.include({ rollout: 'none' });
+    expect(left?.staging).to.include({ state: 'halted' });
     beforePut = async () => {};
     expect((await publish()).rollout).to.include({ population: 21 });
     expect((await publish()).rollout).to.equal(undefined);
   });
 
-  it('a stage that was let pass is not over before somebody is in', async () => {
+  it('what was decided on a rollout that has changed since does nothing, not even to its firmware', async () => {
     const id = await begin(1, STAGES);
-    await tick();
-    const { rollouts } = world.domain;
-    await rollouts.act(OWNER, id, advance, { who: 'key', what: 'advanced' });
-    await tick();
-    world.clock.advance(MINUTE);
-    await tick();
-    expect(await events()).to.include('stage_done');
-    expect(['running', 'done']).to.include((await rollout(id)).state);
+    const seen = await rollout(id);
+    await world.domain.rollouts.act(OWNER, id, abort, WHO);
+    const before = await firmware();
+    const changes = new RolloutChanges({
+      ...world.domain,
+      store: world.stores.rollouts,
+      lock: new KeyedLock(),
+      log: world.log,
+    });
+    let writes = 0;
+    beforePut = async () => void writes++;
+    const done: Rollout = { ...seen, state: 'done', revision: seen.revision + 1 };
+    expect(await changes.write(done, [])).to.equal(false);
+    expect([writes, await firmware()]).to.deep.equal([0, before]);
+    expect(world.log.lines.filter(({ level }) => level !== 'info')).to.deep.equal([]);
+    expect((await consider(udid(1)))?.decision.kind).to.equal('none');
   });
 });
