@@ -1,4 +1,6 @@
+import { inspect } from 'node:util';
 import type { Log } from '../../core/ports.js';
+import { watchForSecrets } from './secrets.js';
 
 export interface LogLine {
   readonly level: keyof Log;
@@ -22,6 +24,10 @@ export class CollectingLog implements Log {
 
   #taking(level: keyof Log) {
     return (facts: object, message: string): void => {
+      watchForSecrets(
+        'a line of the log',
+        `${message} ${inspect(facts, { depth: 6, breakLength: Infinity })}`,
+      );
       this.lines.push({ level, facts: { ...facts }, message });
     };
   }

@@ -19,6 +19,7 @@ import { aDevice, OWNER, UDID } from './builders.js';
 import { CollectingLog } from './collecting-log.js';
 import { CountingTelemetry } from './counting-telemetry.js';
 import { FakeClock } from './fake-clock.js';
+import { watched, watchForSecrets } from './secrets.js';
 
 /** One message to an owner. */
 export interface Told {
@@ -79,6 +80,7 @@ export class World {
         isHeard: () => isHeard,
         backlog: () => 0,
         toOwner: (owner, topic, payload, retain) => {
+          watchForSecrets(`a message on ${topic}`, payload);
           if (isHeard) this.told.push({ owner, topic, payload, retain });
         },
       },
@@ -103,7 +105,7 @@ export class World {
   static async open(options: WorldOptions = {}): Promise<World> {
     const settings = await loadSettings({ file: false, env: {}, overrides: options.settings ?? {} });
     const dir = options.joined?.dir ?? (await mkdtemp(join(tmpdir(), 'firmwire-world-')));
-    const stores = await openEmbedded(join(dir, 'store'));
+    const stores = watched(await openEmbedded(join(dir, 'store')));
     const blobs = await openBlobs(join(dir, 'firmware'), settings.downloads.cacheBytes);
     const wrapped = options.wrap?.(stores) ?? stores;
     const presence = options.presence ?? { isOnline: () => false };
@@ -217,5 +219,8 @@ export function tokenIn(said: readonly string[]): string {
 export const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     () => 'no failure',
-    (error: unknown) => (error instanceof FirmwireError ? error.code : error),
+    (error: unknown) => {
+      watchForSecrets('an error', String(error));
+      return error instanceof FirmwireError ? error.code : error;
+    },
   );

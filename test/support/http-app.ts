@@ -21,6 +21,7 @@ import { loneNode } from '../../scripts/server/nodes.js';
 import { aCheckInBody, NOW } from './builders.js';
 import { CountingTelemetry } from './counting-telemetry.js';
 import { type Part, upload } from './multipart.js';
+import { watched, watchForSecrets } from './secrets.js';
 
 const SECOND = 1000;
 
@@ -74,7 +75,9 @@ function collectingLog(lines: string[]): Log {
     (level: string) =>
     (facts: object, message: string): void => {
       const err = 'err' in facts && facts.err instanceof Error ? facts.err.stack : undefined;
-      lines.push(JSON.stringify({ level, message, ...facts, ...(err === undefined ? {} : { err }) }));
+      const line = JSON.stringify({ level, message, ...facts, ...(err === undefined ? {} : { err }) });
+      watchForSecrets('a line of the log', line);
+      lines.push(line);
     };
   return { debug: take('debug'), info: take('info'), warn: take('warn'), error: take('error') };
 }
@@ -87,7 +90,7 @@ async function filesBelow(dir: string): Promise<string[]> {
 export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpApp> {
   const settings = await loadSettings({ file: false, env: {}, overrides: options.settings ?? {} });
   const data = await mkdtemp(join(tmpdir(), 'firmwire-http-'));
-  const opened = await openEmbedded(join(data, 'store'));
+  const opened = watched(await openEmbedded(join(data, 'store')));
   const stores = { ...opened, tokens: options.wrapTokens?.(opened.tokens) ?? opened.tokens };
   const files = await openBlobs(join(data, 'firmware'), settings.downloads.cacheBytes);
   const blobs = options.wrapBlobs?.(files) ?? files;
@@ -106,6 +109,7 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
       isHeard: () => true,
       backlog: () => 0,
       toOwner: (_owner, topic, payload) => {
+        watchForSecrets(`a message on ${topic}`, payload);
         if (topic.endsWith('/rtm/events')) events.push(JSON.parse(payload));
       },
     },
@@ -161,11 +165,17 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
       metricsToken: settings.metrics.token,
     },
     pageFolder: options.pageFolder,
-    meter: { answered: (...answer) => running.answered.push(answer) },
+    meter: {
+      answered: (...answer) => {
+        watchForSecrets('a metric', answer.join(' '));
+        running.answered.push(answer);
+      },
+    },
     log,
     maxBodyBytes: settings.http.maxBodyBytes,
     requestMs,
   });
+  watchRefusals(app);
   const sockets = new Set<Socket>();
   app.server.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -201,6 +211,17 @@ export async function startHttpApp(options: HttpAppOptions = {}): Promise<HttpAp
     },
   };
   return running;
+}
+
+function watchRefusals(app: FastifyInstance): void {
+  const inject = app.inject.bind(app) as (request: unknown) => Promise<LightMyRequestResponse>;
+  const watching = async (request: unknown): Promise<LightMyRequestResponse> => {
+    const answer = await inject(request);
+    if (answer.statusCode >= 400)
+      watchForSecrets('a refusal', `${answer.body} ${JSON.stringify(answer.headers)}`);
+    return answer;
+  };
+  Object.assign(app, { inject: watching });
 }
 
 /** An ESP8266 image of so many random bytes. */

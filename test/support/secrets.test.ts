@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { secret, secretsIn } from './secrets.js';
+import { UDID } from './builders.js';
+import { CollectingLog } from './collecting-log.js';
+import { World } from './domain.js';
+import { assertNoSecrets, secret, secretsIn } from './secrets.js';
 
 describe('the watch for secrets', () => {
   const key = randomBytes(32).toString('hex');
@@ -29,5 +32,27 @@ describe('the watch for secrets', () => {
     expect(secretsIn(`${randomBytes(32).toString('hex')} ${key.slice(1)} ${token.slice(1)}`)).to.deep.equal(
       [],
     );
+  });
+
+  it('finds what a store was given, a token as well as a key, though nobody told it', async () => {
+    const world = await World.open();
+    try {
+      const { ownerKey } = await world.domain.accounts.createOwner('somebody');
+      await world.device({ autoUpdate: true });
+      await world.publish();
+      const { offer } =
+        (await world.domain.desk.consider(UDID, { heldBackUntil: () => undefined, tell: async () => {} })) ??
+        {};
+      for (const text of [ownerKey, offer?.token ?? ''])
+        expect(secretsIn(`before ${text} after`)).to.deep.equal([text]);
+    } finally {
+      await world.close();
+    }
+  });
+
+  it('looks at every line of a log', () => {
+    new CollectingLog().info({ nested: { url: `/x?ott=${token}` } }, 'a line');
+    expect(assertNoSecrets).to.throw(/secrets turned up: .{6}\.\. in a line of the log/);
+    assertNoSecrets();
   });
 });

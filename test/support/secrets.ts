@@ -1,8 +1,13 @@
+import { createHash } from 'node:crypto';
+import type { Stores } from '../../core/ports.js';
+
 /**
  * Every secret that the tests of this process have used, and where one turned up that should not: in a line of the log, a
- * refusal, a metric or a retained message. `ServerProcess.dispose` fails the test then.
+ * refusal, a metric or a message to an owner. The hook of `watch-secrets.ts`, and `ServerProcess.dispose`, fail the test then.
  */
 const used = new Set<string>();
+/** SHA-256 of those that a store knows. */
+const stored = new Set<string>();
 const leaks = new Set<string>();
 
 /** Keys have 64 hex digits, tokens 43 characters of base64url. */
@@ -14,6 +19,31 @@ const BASE64 = /[A-Za-z0-9+/_-]{40,}={0,2}/g;
 export function secret(text: string | undefined): void {
   if (text !== undefined && LENGTHS.includes(text.length)) used.add(text);
 }
+
+/** Remembers every secret that comes into this store, by what is stored of it. */
+export function watched<S extends Pick<Stores, 'accounts' | 'tokens'>>(stores: S): S {
+  const { accounts, tokens } = stores;
+  return {
+    ...stores,
+    accounts: {
+      ...accounts,
+      addKey: (key) => {
+        stored.add(key.hash);
+        return accounts.addKey(key);
+      },
+    },
+    tokens: {
+      ...tokens,
+      issue: (token, change) => {
+        stored.add(token.hash);
+        return tokens.issue(token, change);
+      },
+    },
+  };
+}
+
+const isSecret = (text: string): boolean =>
+  used.has(text) || (stored.size > 0 && stored.has(createHash('sha256').update(text).digest('hex')));
 
 /** Notes each used secret that stands in this text: as it is, in Base64, or URL-encoded. @param where for the failure */
 export function watchForSecrets(where: string, text: string): void {
@@ -43,7 +73,7 @@ function plainIn(text: string): string[] {
     for (const length of LENGTHS)
       for (let at = 0; at + length <= run.length; at++) {
         const part = run.slice(at, at + length);
-        if (used.has(part)) found.push(part);
+        if (isSecret(part)) found.push(part);
       }
   return found;
 }
