@@ -1,11 +1,6 @@
 #!/usr/bin/env node
 import { run } from './cli/run.js';
-
-/** `firmwire devices | head`: once nobody reads any more there is nothing left to do, and nothing to complain about. */
-function endWhenUnread(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
-}
+import { endWhenUnread } from './pipe.js';
 
 function interrupt(): AbortSignal {
   const controller = new AbortController();
@@ -13,8 +8,7 @@ function interrupt(): AbortSignal {
   return controller.signal;
 }
 
-process.stdout.on('error', endWhenUnread);
-process.stderr.on('error', endWhenUnread);
+endWhenUnread();
 process.exitCode = await run(process.argv.slice(2), {
   out: process.stdout,
   err: process.stderr,

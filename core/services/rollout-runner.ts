@@ -12,7 +12,7 @@ import type { RolloutChanges } from './rollout-changes.js';
 const SHARE_OF_TIME = 1 / 20;
 /** Stages that are over as soon as they open follow each other within one look. */
 const MOST_LOOKS = 60;
-/** Whose changes are made on other nodes are read so often, ms. */
+/** How often devices are read anew if there are other nodes, which change records as well, ms. */
 const REFRESH_MS = 30_000;
 
 interface Parts {
@@ -94,7 +94,7 @@ export class RolloutRunner {
     const ids = new Set(live.map(({ id }) => id));
     if (!this.#isReconciled) await this.#reconcile(ids);
     for (const id of this.#running.keys()) if (!ids.has(id)) this.#running.delete(id);
-    // One that cannot be looked at, or takes its time, holds up no other.
+    // One that cannot be looked at keeps no other from being looked at; all are done before the next round.
     await Promise.all(
       live.map((each) =>
         this.#look(each).catch((err: unknown) =>

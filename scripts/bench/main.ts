@@ -4,10 +4,10 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { readCount } from '../cli/numbers.js';
 import { isInstalled } from '../dev/tools.js';
+import { endWhenUnread } from '../pipe.js';
 import { Bench } from './bench.js';
 import { allowedCores, type Cores, machineName } from './machine.js';
 import type { Outcome, Scenario } from './model.js';
-import { endWhenUnread } from './pipe.js';
 import {
   type Circumstances,
   describeCircumstances,

@@ -1,8 +1,8 @@
 /** `npm run fuzz -- mqtt|http|json`: throws odd things at a server of its own. Ends with 1 if something was found. */
 import { writeFile } from 'node:fs/promises';
 import { Argument, Command } from 'commander';
-import { endWhenUnread } from '../bench/pipe.js';
 import { readCount } from '../cli/numbers.js';
+import { endWhenUnread } from '../pipe.js';
 import { percentile } from '../simulator/percentile.js';
 import { type StoredFinding, stored } from './case.js';
 import { KINDS, type Kind, type Outcome, replay, run } from './run.js';
