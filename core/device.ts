@@ -86,8 +86,41 @@ export function generateAlias(platform: string | undefined, mac: string | undefi
   return cleanAlias(`${kind}-${(mac ?? udid).slice(-6)}`).toLowerCase();
 }
 
-/** Remembers that the owner declined a version. */
-export const decline = (device: Device, version: string): Device => ({
-  ...device,
-  declined: [...device.declined.filter((v) => v !== version), version].slice(-MAX_DECLINED),
+/**
+ * The record with some of its members changed. Every member by name: an object that V8 has spread out of a parsed one takes
+ * ten times as long to make, and twice as long to write as JSON.
+ */
+export const revised = (device: Device, changes: Partial<Device>): Device => ({
+  owner: changes.owner ?? device.owner,
+  udid: changes.udid ?? device.udid,
+  mac: 'mac' in changes ? changes.mac : device.mac,
+  alias: changes.alias ?? device.alias,
+  platform: 'platform' in changes ? changes.platform : device.platform,
+  version: 'version' in changes ? changes.version : device.version,
+  firmware: 'firmware' in changes ? changes.firmware : device.firmware,
+  commit: 'commit' in changes ? changes.commit : device.commit,
+  envHash: 'envHash' in changes ? changes.envHash : device.envHash,
+  status: 'status' in changes ? changes.status : device.status,
+  rssi: 'rssi' in changes ? changes.rssi : device.rssi,
+  lat: 'lat' in changes ? changes.lat : device.lat,
+  lon: 'lon' in changes ? changes.lon : device.lon,
+  freeSpace: 'freeSpace' in changes ? changes.freeSpace : device.freeSpace,
+  autoUpdate: changes.autoUpdate ?? device.autoUpdate,
+  introduced: changes.introduced ?? device.introduced,
+  tags: changes.tags ?? device.tags,
+  createdAt: changes.createdAt ?? device.createdAt,
+  lastSeen: changes.lastSeen ?? device.lastSeen,
+  declined: changes.declined ?? device.declined,
+  signer: 'signer' in changes ? changes.signer : device.signer,
+  sequence: 'sequence' in changes ? changes.sequence : device.sequence,
+  update: 'update' in changes ? changes.update : device.update,
+  grant: 'grant' in changes ? changes.grant : device.grant,
+  rhythm: 'rhythm' in changes ? changes.rhythm : device.rhythm,
+  quarantine: 'quarantine' in changes ? changes.quarantine : device.quarantine,
 });
+
+/** Remembers that the owner declined a version. */
+export const decline = (device: Device, version: string): Device =>
+  revised(device, {
+    declined: [...device.declined.filter((v) => v !== version), version].slice(-MAX_DECLINED),
+  });

@@ -82,12 +82,30 @@ function begin(state: UpdateState, target: Target, from: string | undefined, now
   };
 }
 
-const enter = (update: Update, state: UpdateState, now: number, change: Partial<Update> = {}): Update => ({
-  ...update,
-  ...change,
-  state,
-  since: update.state === state ? update.since : now,
+/** The update with some of its members changed; by name, as a device's `revised`. */
+const revised = (update: Update, changes: Partial<Update>): Update => ({
+  firmware: changes.firmware ?? update.firmware,
+  version: changes.version ?? update.version,
+  size: changes.size ?? update.size,
+  state: changes.state ?? update.state,
+  since: changes.since ?? update.since,
+  signer: 'signer' in changes ? changes.signer : update.signer,
+  sequence: 'sequence' in changes ? changes.sequence : update.sequence,
+  from: 'from' in changes ? changes.from : update.from,
+  consent: 'consent' in changes ? changes.consent : update.consent,
+  token: 'token' in changes ? changes.token : update.token,
+  startedAt: 'startedAt' in changes ? changes.startedAt : update.startedAt,
+  attemptEndedAt: 'attemptEndedAt' in changes ? changes.attemptEndedAt : update.attemptEndedAt,
+  proven: changes.proven ?? update.proven,
+  attempts: changes.attempts ?? update.attempts,
+  begun: 'begun' in changes ? changes.begun : update.begun,
+  error: 'error' in changes ? changes.error : update.error,
+  postponedUntil: 'postponedUntil' in changes ? changes.postponedUntil : update.postponedUntil,
+  cancelOwed: changes.cancelOwed ?? update.cancelOwed,
 });
+
+const enter = (update: Update, state: UpdateState, now: number, change: Partial<Update>): Update =>
+  revised(update, { ...change, state, since: update.state === state ? update.since : now });
 
 /** The update this is about, kept if it is the same firmware, begun anew if not. */
 function about(update: Update | undefined, target: Target, from: string | undefined, now: number): Update {
@@ -115,7 +133,8 @@ export function asked(
 }
 
 /** The owner asked to be asked again later. */
-export const postponed = (update: Update, until: number): Update => ({ ...update, postponedUntil: until });
+export const postponed = (update: Update, until: number): Update =>
+  revised(update, { postponedUntil: until });
 
 /** The owner said yes, or turned auto update on while the question was open. */
 export const approved = (update: Update, consent: Consent, now: number): Update =>
@@ -137,10 +156,8 @@ export const ordered = (target: Target, from: string | undefined, forced: boolea
 });
 
 /** The owner sent what the device has been told of already: the offer stands, now by order. */
-export const orderedAgain = (update: Update, forced: boolean): Update => ({
-  ...update,
-  consent: forced ? 'forced' : 'ordered',
-});
+export const orderedAgain = (update: Update, forced: boolean): Update =>
+  revised(update, { consent: forced ? 'forced' : 'ordered' });
 
 /** The device has been told, with this token. */
 export function offered(
@@ -165,14 +182,14 @@ export const downloading = (update: Update, now: number): Update =>
  * The whole body was handed over, but the connection broke at its end or the server stopped: the device may lack the
  * end, so it is counted, and no pause holds back the next offer. Its token is dead, and is forgotten as counted.
  */
-export const handedOver = (update: Update): Update => ({
-  ...update,
-  proven: true,
-  attempts: update.attempts + 1,
-  begun: 0,
-  startedAt: undefined,
-  token: undefined,
-});
+export const handedOver = (update: Update): Update =>
+  revised(update, {
+    proven: true,
+    attempts: update.attempts + 1,
+    begun: 0,
+    startedAt: undefined,
+    token: undefined,
+  });
 
 /** The whole body was handed over and the connection ended well. */
 export const downloaded = (update: Update, now: number): Update =>
@@ -192,7 +209,7 @@ export const attemptFailed = (update: Update, error: string, now: number): Updat
   });
 
 /** The updater met an error before any download began, e.g. a token that had died: shown, not counted. */
-export const errorNoted = (update: Update, error: string): Update => ({ ...update, error });
+export const errorNoted = (update: Update, error: string): Update => revised(update, { error });
 
 /** No more attempts. */
 export const gaveUp = (update: Update, error: string, now: number): Update =>
@@ -216,7 +233,7 @@ export const withdrawn = (update: Update, now: number): Update =>
   });
 
 /** The device was told that the offer is off. */
-export const cancelTold = (update: Update): Update => ({ ...update, cancelOwed: false });
+export const cancelTold = (update: Update): Update => revised(update, { cancelOwed: false });
 
 /** True while a question to the owner is open. */
 export const isOpenQuestion = (update: Update | undefined): update is Update =>

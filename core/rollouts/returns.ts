@@ -1,4 +1,4 @@
-import type { Device } from '../device.js';
+import { type Device, revised } from '../device.js';
 import { returned } from './rhythm.js';
 
 /** Silences that are shorter are not told apart from none, ms. */
@@ -18,11 +18,11 @@ export const isWatched = ({ grant }: Device, now: number): boolean =>
 export function cameBack(device: Device, now: number, listening: number): Device {
   const silence = now - Math.max(device.lastSeen, listening);
   if (silence < SHORTEST_MS || isWatched(device, now)) return device;
-  return { ...device, rhythm: returned(device.rhythm, silence, now) };
+  return revised(device, { rhythm: returned(device.rhythm, silence, now) });
 }
 
 /** One more return since it came back with the firmware of its rollout. */
 export const countReturn = (device: Device, now: number): Device =>
   device.grant?.installedAt === undefined || !isWatched(device, now)
     ? device
-    : { ...device, grant: { ...device.grant, returns: device.grant.returns + 1 } };
+    : revised(device, { grant: { ...device.grant, returns: device.grant.returns + 1 } });

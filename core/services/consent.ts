@@ -1,4 +1,4 @@
-import { decline } from '../device.js';
+import { decline, revised } from '../device.js';
 import type { KeyedLock } from '../keyed-lock.js';
 import type { Answer } from '../notice.js';
 import type { Clock } from '../ports.js';
@@ -29,9 +29,10 @@ export class Consent {
         const { update } = known;
         isTaken = update?.state === 'asked';
         if (update?.state !== 'asked') return known;
-        if (answer === 'approve') return { ...known, update: approved(update, 'approved', now) };
-        if (answer === 'later') return { ...known, update: postponed(update, now + this.#parts.postponeMs) };
-        return { ...decline(known, update.version), update: declined(update, now) };
+        if (answer === 'approve') return revised(known, { update: approved(update, 'approved', now) });
+        if (answer === 'later')
+          return revised(known, { update: postponed(update, now + this.#parts.postponeMs) });
+        return revised(decline(known, update.version), { update: declined(update, now) });
       });
       if (!isTaken) return false;
       await this.#parts.records.flushed();

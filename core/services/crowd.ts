@@ -1,4 +1,4 @@
-import type { Device } from '../device.js';
+import { type Device, revised } from '../device.js';
 import type { Firmware } from '../firmware.js';
 import type { DeviceStore, Presence } from '../ports.js';
 import type { Crowd } from '../rollouts/conductor.js';
@@ -64,7 +64,7 @@ export class StoredCrowd implements Crowd {
       device.grant?.rollout !== rollout.id &&
       isCandidate(firmware, rollout.plan.filter, device);
     const device = await this.#parts.records.change(udid, (each) =>
-      isStill(each) ? { ...each, grant } : each,
+      isStill(each) ? revised(each, { grant }) : each,
     );
     if (device?.grant?.rollout !== rollout.id) return undefined;
     await this.#parts.announcer.reconsider(udid);

@@ -8,7 +8,7 @@ import {
   type Nothing,
   type OfferPolicy,
 } from '../decide.js';
-import type { Device } from '../device.js';
+import { type Device, revised } from '../device.js';
 import { FirmwireError } from '../errors.js';
 import type { Firmware } from '../firmware.js';
 import type { KeyedLock } from '../keyed-lock.js';
@@ -176,7 +176,7 @@ export class Desk {
     const now = this.#parts.clock.now();
     const change = (known: Device) =>
       known.update?.state === 'asked' && known.update.firmware === firmware.id
-        ? { ...known, update: approved(known.update, consent, now) }
+        ? revised(known, { update: approved(known.update, consent, now) })
         : known;
     return (await this.#parts.records.change(device.udid, change)) ?? device;
   }
@@ -190,7 +190,7 @@ export class Desk {
     const now = this.#parts.clock.now();
     const change = (known: Device) => {
       if (!sameGround(device, known)) throw new Overtaken();
-      return { ...known, update: asked(known.update, firmware, known.version, now) };
+      return revised(known, { update: asked(known.update, firmware, known.version, now) });
     };
     return (await this.#parts.records.change(udid, change)) ?? device;
   }
@@ -214,7 +214,7 @@ export class Desk {
       const { update } = known;
       if (!update || !holds(known)) return known;
       if (isSpent) return givenUp(known, gaveUp(update, update.error ?? stillOld(known), now), now);
-      return { ...known, update: update.token === undefined ? undefined : withdrawn(update, now) };
+      return revised(known, { update: update.token === undefined ? undefined : withdrawn(update, now) });
     });
     return closed ?? device;
   }
@@ -230,10 +230,10 @@ const isToSetAside = ({ grant, quarantine, update }: Device): boolean =>
 
 /** A device that has failed in a rollout is set aside: it would be the first to try whatever comes next. */
 function givenUp(device: Device, update: Update, now: number): Device {
-  const failed = { ...device, update };
+  const failed = revised(device, { update });
   if (!isToSetAside(failed)) return failed;
   const reason = `it failed to install ${update.version} ${update.attempts} times`;
-  return { ...failed, quarantine: { at: now, firmware: update.firmware, reason } };
+  return revised(failed, { quarantine: { at: now, firmware: update.firmware, reason } });
 }
 
 const stillOld = ({ version, update }: Device): string =>

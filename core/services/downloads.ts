@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { cover, coversAll, type Span } from '../coverage.js';
 import type { OfferPolicy } from '../decide.js';
-import type { Device } from '../device.js';
+import { type Device, type Quarantine, revised } from '../device.js';
 import { FirmwireError, isStoreFailure } from '../errors.js';
 import type { Firmware } from '../firmware.js';
 import type { Clock, DownloadOutcome, Telemetry, TokenStore } from '../ports.js';
@@ -71,15 +71,16 @@ export class Downloads {
   async begin({ token, firmware, freeSpace }: Found, abort: () => void): Promise<Delivery> {
     const { records, transfers, clock } = this.#parts;
     const attempt = randomUUID();
-    const begun = await records.begin(token.hash, attempt, clock.now(), (device) => ({
-      ...device,
-      lastSeen: clock.now(),
-      freeSpace: freeSpace ?? device.freeSpace,
-      ...looping(
-        { ...device, update: ifAbout(device.update, token, (update) => downloading(update, clock.now())) },
-        clock.now(),
-      ),
-    }));
+    const begun = await records.begin(token.hash, attempt, clock.now(), (device) => {
+      const now = clock.now();
+      const update = ifAbout(device.update, token, (each) => downloading(each, now));
+      return revised(device, {
+        lastSeen: now,
+        freeSpace: freeSpace ?? device.freeSpace,
+        update,
+        quarantine: device.quarantine ?? looping(update, now),
+      });
+    });
     if (!begun) throw this.#refused();
     this.#parts.telemetry.token('redeemed');
     const transfer: Transfer = { udid: token.udid, progress: 0, abort };
@@ -107,7 +108,7 @@ export class Downloads {
     const known = await records.get(token.udid);
     // A device asks again on every loop; its owner hears of it once.
     if (known && known.freeSpace !== freeSpace) {
-      await records.change(token.udid, (device) => ({ ...device, freeSpace }));
+      await records.change(token.udid, (device) => revised(device, { freeSpace }));
       feed.deviceEvent(known, 'refused', { version: firmware.version, firmware: firmware.id, error });
     }
     this.#parts.telemetry.token('refused');
@@ -119,11 +120,10 @@ export class Downloads {
 const MOST_BEGUN = 25;
 
 /** A device that begins and begins is set aside: it spends the bandwidth of all. What it has begun now it may end. */
-function looping(device: Device, now: number): Pick<Device, 'update' | 'quarantine'> {
-  const { update, quarantine } = device;
-  if (quarantine || (update?.begun ?? 0) < MOST_BEGUN || !update) return { update, quarantine };
+function looping(update: Update | undefined, now: number): Quarantine | undefined {
+  if (!update || (update.begun ?? 0) < MOST_BEGUN) return undefined;
   const reason = `it began to download ${update.version} ${update.begun} times and never had all of it`;
-  return { update, quarantine: { at: now, firmware: update.firmware, reason } };
+  return { at: now, firmware: update.firmware, reason };
 }
 
 /** Changes an update if it is the one this token was issued for. */
@@ -230,13 +230,13 @@ export class Delivery {
         return;
       }
       // What must not be lost is stored: the token is complete, and the record would follow from that.
-      const change = (device: Device): Device => ({
-        ...device,
-        lastSeen: clock.now(),
-        update: ifAbout(device.update, this.#token, (update) =>
-          whole ? downloaded(update, clock.now()) : handedOver(update),
-        ),
-      });
+      const change = (device: Device): Device =>
+        revised(device, {
+          lastSeen: clock.now(),
+          update: ifAbout(device.update, this.#token, (update) =>
+            whole ? downloaded(update, clock.now()) : handedOver(update),
+          ),
+        });
       await records.change(this.#token.udid, change, true);
     } finally {
       transfers.end(this.#transfer);

@@ -1,5 +1,5 @@
 import { sameGround } from '../arrival.js';
-import type { Device } from '../device.js';
+import { type Device, revised } from '../device.js';
 import type { Firmware } from '../firmware.js';
 import type { LimitWatch } from '../limits.js';
 import type { Clock, Telemetry } from '../ports.js';
@@ -78,7 +78,9 @@ export class Issuer {
     };
     const after = await this.#parts.records.issue(issued, (known) => {
       if (!sameGround(device, known)) throw new Overtaken();
-      return { ...known, update: offered(known.update, firmware, known.version, consent, hash, now) };
+      return revised(known, {
+        update: offered(known.update, firmware, known.version, consent, hash, now),
+      });
     });
     if (!after) return undefined;
     this.#parts.telemetry.offered(consent);

@@ -1,5 +1,5 @@
 import { candidatesFor, isUpdateFor, type OfferPolicy } from '../decide.js';
-import { type Device, decline } from '../device.js';
+import { type Device, decline, revised } from '../device.js';
 import { type ErrorCode, FirmwireError } from '../errors.js';
 import { mismatch } from '../firmware.js';
 import type { KeyedLock } from '../keyed-lock.js';
@@ -54,20 +54,18 @@ export class Orders {
         device.update.state !== 'failed';
       if (!isOut) await this.#parts.tokens.kill(udid);
       await this.#parts.records.change(udid, (known) => {
-        const wanted = {
-          ...known,
+        const wanted = revised(known, {
           declined: known.declined.filter((version) => !sameVersion(version, firmware.version)),
-        };
+        });
         const chosen = unwanted.reduce<Device>((each, { version }) => decline(each, version), wanted);
-        return {
-          ...chosen,
+        return revised(chosen, {
           freeSpace: undefined,
           quarantine: undefined,
           update:
             isOut && known.update
               ? orderedAgain(known.update, forced)
               : ordered(firmware, known.version, forced, this.#parts.clock.now()),
-        };
+        });
       });
       await this.#parts.records.flushed();
     });
@@ -82,7 +80,7 @@ export class Orders {
       this.#parts.transfers.cut(udid);
       await this.#parts.records.change(udid, (known) =>
         known.update?.firmware === firmware && RETRACTABLE.has(known.update.state)
-          ? { ...known, update: withdrawn(known.update, this.#parts.clock.now()) }
+          ? revised(known, { update: withdrawn(known.update, this.#parts.clock.now()) })
           : known,
       );
     });

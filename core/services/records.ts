@@ -1,4 +1,4 @@
-import type { Device } from '../device.js';
+import { type Device, revised } from '../device.js';
 import type { DeviceStore, Telemetry, TokenStore } from '../ports.js';
 import type { Token } from '../token.js';
 import { handedOver } from '../update.js';
@@ -100,7 +100,7 @@ export class Records {
     const token = known?.update?.token;
     if (token === undefined || (await this.#tokens.get(token))?.completedAt === undefined) return known;
     return this.change(udid, (each) =>
-      each.update?.token === token ? { ...each, update: handedOver(each.update) } : each,
+      each.update?.token === token ? revised(each, { update: handedOver(each.update) }) : each,
     );
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { arrived, decidesAlike, newDevice } from '../arrival.js';
 import type { CheckIn } from '../checkin.js';
-import { cleanAlias, type Device } from '../device.js';
+import { cleanAlias, type Device, revised } from '../device.js';
 import { FirmwireError, isStoreFailure } from '../errors.js';
 import type { Headcount } from '../headcount.js';
 import { KeyedLock } from '../keyed-lock.js';
@@ -207,12 +207,11 @@ export class Registry {
     }
     const device = await this.#parts.records.change(udid, (known) =>
       known.owner === owner
-        ? {
-            ...known,
+        ? revised(known, {
             ...change,
             ...(quarantine === null && { quarantine: undefined, update: known.update && anew(known.update) }),
             introduced: known.introduced || patch.autoUpdate !== undefined,
-          }
+          })
         : known,
     );
     if (!device) throw new FirmwireError('no_such_device');

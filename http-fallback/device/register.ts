@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isOwnerId, type Principal } from '../../core/account.js';
 import { boundBy, type CertificateRule } from '../../core/certificate-rule.js';
 import { type CheckIn, readCheckIn, registrationOf } from '../../core/checkin.js';
-import type { Device } from '../../core/device.js';
+import { type Device, revised } from '../../core/device.js';
 import { FirmwireError } from '../../core/errors.js';
 import { cancelPayload, okPayload, plainUpdatePayload, updatePayload } from '../../core/payload.js';
 import type { Clock } from '../../core/ports.js';
@@ -97,7 +97,7 @@ async function answer(
   const { update } = (await records.get(udid)) ?? device;
   if (update?.cancelOwed && fcid === undefined) {
     await records.change(udid, (known) =>
-      known.update ? { ...known, update: cancelTold(known.update) } : known,
+      known.update ? revised(known, { update: cancelTold(known.update) }) : known,
     );
     return cancelPayload(udid, update.version);
   }
