@@ -128,7 +128,7 @@ export interface TokenStore {
   complete(hash: string, attempt: string, span: Span, now: number): Promise<boolean>;
   /** Kills the live token of a device, if it has one. A completed one stays as proof until it is swept. */
   kill(udid: string): Promise<void>;
-  /** Removes what expired before `now`; at most `limit`. Returns how many. */
+  /** Removes what expired before `now`; at most `limit`. Returns how many; what was killed before its time may count. */
   sweep(now: number, limit: number): Promise<number>;
 }
 

@@ -34,7 +34,7 @@ export class Housekeeping {
   async round(): Promise<void> {
     const { tokens, devices, announcer, clock, log, lease } = this.#parts;
     if (!lease.isHeld()) return;
-    await tokens.sweep(clock.now(), ROUND);
+    while ((await tokens.sweep(clock.now(), ROUND)) >= ROUND);
     for (const { udid } of await devices.due(clock.now(), ROUND)) {
       await announcer
         .reconsider(udid)

@@ -172,6 +172,17 @@ export function describeTokenStore(name: string, open: Open<TokenStore>): void {
         expect(await opened.store.sweep(NOW + TOKEN_LIFE_MS + 1, 10)).to.equal(0);
       });
 
+      it('comes to what has expired past what was killed before its time', async () => {
+        for (const n of range(5)) await issue(hash(n));
+        await opened.store.kill(UDID);
+        await opened.store.issue(aToken({ hash: B, udid: OTHER_UDID, expiresAt: NOW + TOKEN_LIFE_MS + 1 }));
+        let rounds = 0;
+        while ((await opened.store.sweep(NOW + TOKEN_LIFE_MS + 1, 2)) === 2) rounds++;
+        expect(rounds).to.be.at.most(3);
+        expect(await known(B)).to.equal(false);
+        expect(await opened.store.sweep(NOW + TOKEN_LIFE_MS + 1, 10)).to.equal(0);
+      });
+
       it('takes completed tokens too, and leaves the newer one of the device alone', async () => {
         await issue(A);
         await opened.store.begin(A, 'first', NOW);

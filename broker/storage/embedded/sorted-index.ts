@@ -10,6 +10,8 @@ const LAST = Uint8Array.of(0xff);
 
 const tooLong = (part: Part): boolean => typeof part === 'string' && part.length > MAX_ID_CHARS;
 
+const idOf = (entry: Key): string => String(Array.isArray(entry) ? entry.at(-1) : entry);
+
 /** A secondary index: ids of records, sorted by what stands before them in the key. */
 export class SortedIndex {
   constructor(
@@ -47,9 +49,17 @@ export class SortedIndex {
     return this.ids([0], [most, LAST], limit, false);
   }
 
+  /** Removes what `upTo` finds, and returns it. Only within `Environment.write`. */
+  take(most: number, limit: number): string[] {
+    this.guard();
+    const entries = Array.from(this.db.getKeys({ start: [0], end: [most, LAST], limit }));
+    for (const entry of entries) void this.db.remove(entry);
+    return entries.map(idOf);
+  }
+
   private ids(start: Key, end: Key, limit: number, exclusiveStart: boolean): string[] {
     this.guard();
     const keys = this.db.getKeys({ start, end, limit, exclusiveStart });
-    return Array.from(keys, (key) => String(Array.isArray(key) ? key.at(-1) : key));
+    return Array.from(keys, idOf);
   }
 }

@@ -19,7 +19,7 @@ export function tokenStore(environment: Environment, records: DeviceRecords): Em
   const tokens = environment.table<Token>('tokens');
   /** The device's token that is not complete: udid -> hash. */
   const open = environment.table<string>('tokens-by-device');
-  /** [expiresAt, hash] */
+  /** [expiresAt, hash], also of tokens that were killed before their time. */
   const expiry = environment.index('tokens-by-expiry');
 
   function write(before: Token | undefined, after: Token): void {
@@ -36,10 +36,10 @@ export function tokenStore(environment: Environment, records: DeviceRecords): Em
     if (open.get(token.udid) === token.hash) open.remove(token.udid);
   }
 
+  /** Its entry in `expiry` stays until its time has come: to know it, the token would have to be read. */
   function killOpen(udid: string): void {
     const hash = open.get(udid);
-    const token = hash === undefined ? undefined : tokens.get(key(hash));
-    if (token) forget(token);
+    if (hash !== undefined) tokens.remove(key(hash));
   }
 
   /** The token as this attempt leaves it with one more span; undefined if the attempt has lost or the token is dead. */
@@ -95,12 +95,15 @@ export function tokenStore(environment: Environment, records: DeviceRecords): Em
     },
 
     kill(udid) {
-      return environment.write(() => killOpen(udid));
+      return environment.write(() => {
+        killOpen(udid);
+        open.remove(udid);
+      });
     },
 
     sweep(now, limit) {
       return environment.write(() => {
-        const hashes = expiry.upTo(now, limit);
+        const hashes = expiry.take(now, limit);
         for (const hash of hashes) {
           const token = tokens.get(key(hash));
           if (token) forget(token);

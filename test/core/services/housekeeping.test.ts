@@ -97,6 +97,15 @@ describe('housekeeping', () => {
     Object.assign(world.stores.tokens, { sweep });
   });
 
+  it('forgets in one round all tokens that have expired, in steps', async () => {
+    const left = [1000, 1000, 7, 0];
+    const { sweep } = world.stores.tokens;
+    Object.assign(world.stores.tokens, { sweep: async () => left.shift() });
+    await world.domain.housekeeping.round();
+    expect(left).to.deep.equal([0]);
+    Object.assign(world.stores.tokens, { sweep });
+  });
+
   it('after a crash asks the questions that were not asked, of every owner, and closes the moot ones', async () => {
     for (const owner of [OWNER, OTHER_OWNER])
       await world.stores.accounts.createOwner({ id: owner, name: owner, createdAt: 0 });
