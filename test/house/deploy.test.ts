@@ -57,6 +57,15 @@ function namedIn(promql: string, metrics: ReadonlyMap<string, string>): string[]
   });
 }
 
+/** The flags that Node is given before the program. */
+const nodeFlags = (command: readonly string[]): readonly string[] =>
+  command
+    .slice(
+      0,
+      command.findIndex((word) => word.endsWith('firmwire.js')),
+    )
+    .filter((word) => word.startsWith('--'));
+
 const isOfProcess = (name: string): boolean => /^firmwire_(process|nodejs)_/.test(name);
 
 describe('files to run Firmwire with', () => {
@@ -192,6 +201,19 @@ describe('files to run Firmwire with', () => {
       .and.to.include('/ready');
     const { mqtt, http } = defaultSettings();
     expect(text).to.include(`EXPOSE ${mqtt.port} ${http.port}`);
+  });
+
+  it('start Node with the same flags, which docs/operations.md explains', async () => {
+    const { scripts } = JSON.parse(await read('package.json')) as { scripts: { start: string } };
+    const [, image = ''] = /^CMD (\[.*serve"\])$/m.exec(await read('deploy/Dockerfile')) ?? [];
+    const [, service = ''] = /^ExecStart=(.*)$/m.exec(await read('deploy/firmwire.service')) ?? [];
+    const flags = nodeFlags(scripts.start.split(' '));
+    expect(flags).to.have.length.above(0);
+    expect(nodeFlags(JSON.parse(image))).to.deep.equal(flags);
+    expect(nodeFlags(service.split(' '))).to.deep.equal(flags);
+    const text = await read('docs/operations.md');
+    expect(text).to.contain(`start Node with \`${flags.join(' ')}\``);
+    expect(text).to.contain(`NODE_OPTIONS="${flags.join(' ')}"`);
   });
 
   it('deploy/firmwire.service gives it time to drain, room for connections and no more rights than it needs', async () => {

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Bench } from '../bench.js';
 import { ServerProcess } from '../server-process.js';
+import { ownNode } from './own-node.js';
 
 const PROGRAM = fileURLToPath(new URL('./node-http-program.js', import.meta.url));
 
@@ -13,7 +14,7 @@ export class NodeHttpServer {
 
   static async start(bench: Bench, ...args: readonly string[]): Promise<NodeHttpServer> {
     const server = await ServerProcess.start(bench, {
-      command: [process.execPath, PROGRAM, ...args],
+      command: [...ownNode(), PROGRAM, ...args],
       ready: /^listening (\d+)$/,
     });
     return new NodeHttpServer(server, Number(server.said[0]));

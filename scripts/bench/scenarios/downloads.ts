@@ -11,8 +11,8 @@ import { type HttpLoad, type HttpPeer, WINDOW, watched, withPeer } from './http-
 
 const KIB = 1024;
 const VERSION = '1.1.0';
-/** Fetched first, so that the code is warm and the file in memory. */
-const WARM = 100;
+/** Fetched first, so that the code is warm and the file in memory: V8 compiles for that long. */
+const WARM = 1000;
 /** Tokens that are tried once more after the measurement. */
 const SPENT = 10;
 
