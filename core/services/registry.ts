@@ -171,10 +171,10 @@ export class Registry {
     // How often a device comes back with a new firmware is evidence, and counted each time.
     const isCounted = event === undefined && known !== undefined && isWatched(known, now);
     const isFresh = known !== undefined && !isCounted && now - known.lastSeen < SEEN_EVERY_MS;
-    const note = (each: Device): Device => ({
-      ...(event === undefined ? countReturn(cameBack(each, now, this.#begunAt), now) : each),
-      lastSeen: now,
-    });
+    const note = (each: Device): Device => {
+      const returned = event === undefined ? countReturn(cameBack(each, now, this.#begunAt), now) : each;
+      return revised(returned, { lastSeen: now });
+    };
     const device = isFresh ? known : await records.change(udid, note, true);
     if (!device) return;
     if (isFresh) await feed.state(device);
