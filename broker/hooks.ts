@@ -9,17 +9,9 @@ class HookTimeout extends Error {
 
 /** Rejects when the work takes longer than `ms`. */
 function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  // By hand: with `Promise.race` each of several for every message makes five promises more.
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new HookTimeout(`no answer within ${ms} ms`)), ms);
-    const settle = (outcome: () => void): void => {
-      clearTimeout(timer);
-      outcome();
-    };
-    work.then(
-      (value) => settle(() => resolve(value)),
-      (error: unknown) => settle(() => reject(error)),
-    );
+    void work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
 

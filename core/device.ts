@@ -86,7 +86,7 @@ export function generateAlias(platform: string | undefined, mac: string | undefi
   return cleanAlias(`${kind}-${(mac ?? udid).slice(-6)}`).toLowerCase();
 }
 
-/** Every member by name: what V8 has spread out of a parsed record takes ten times as long to make, and longer to write. */
+/** Every member by name: to spread a record that was parsed takes ten times as long, and to write the outcome twice as long. */
 const copyOf = (device: Device): Device => ({
   owner: device.owner,
   udid: device.udid,

@@ -82,7 +82,7 @@ function begin(state: UpdateState, target: Target, from: string | undefined, now
   };
 }
 
-/** Every member by name: what V8 has spread out of a parsed record takes ten times as long to make, and longer to write. */
+/** By name, as `copyOf` in device.ts, and so that the compiler misses none, whether or not it is optional. */
 const copyOf = (update: Update): { readonly [K in keyof Required<Update>]: Update[K] } => ({
   firmware: update.firmware,
   version: update.version,
@@ -161,6 +161,10 @@ export const ordered = (target: Target, from: string | undefined, forced: boolea
 /** The owner sent what the device has been told of already: the offer stands, now by order. */
 export const orderedAgain = (update: Update, forced: boolean): Update =>
   revised(update, { consent: forced ? 'forced' : 'ordered' });
+
+/** It may try again as if it had not tried. */
+export const triedAnew = (update: Update): Update =>
+  revised(update, { attempts: 0, begun: 0, attemptEndedAt: undefined });
 
 /** The device has been told, with this token. */
 export function offered(

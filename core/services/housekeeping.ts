@@ -34,7 +34,8 @@ export class Housekeeping {
   async round(): Promise<void> {
     const { tokens, devices, announcer, clock, log, lease } = this.#parts;
     if (!lease.isHeld()) return;
-    while ((await tokens.sweep(clock.now(), ROUND)) >= ROUND);
+    // In steps: between two of them others write, and another node may have taken over.
+    while ((await tokens.sweep(clock.now(), ROUND)) >= ROUND && lease.isHeld());
     for (const { udid } of await devices.due(clock.now(), ROUND)) {
       await announcer
         .reconsider(udid)

@@ -9,7 +9,7 @@ import type { LimitWatch } from '../limits.js';
 import { Recent } from '../nodes/recent.js';
 import type { Clock, DeviceStore, Lock, Log, Telemetry, TokenStore } from '../ports.js';
 import { cameBack, countReturn, isWatched } from '../rollouts/returns.js';
-import type { Update } from '../update.js';
+import { triedAnew } from '../update.js';
 import type { OwnerFeed } from './owner-feed.js';
 import type { Records } from './records.js';
 import type { Transfers } from './transfers.js';
@@ -209,7 +209,10 @@ export class Registry {
       known.owner === owner
         ? revised(known, {
             ...change,
-            ...(quarantine === null && { quarantine: undefined, update: known.update && anew(known.update) }),
+            ...(quarantine === null && {
+              quarantine: undefined,
+              update: known.update && triedAnew(known.update),
+            }),
             introduced: known.introduced || patch.autoUpdate !== undefined,
           })
         : known,
@@ -250,9 +253,6 @@ export class Registry {
     return false;
   }
 }
-
-/** It may try again as if it had not tried. */
-const anew = (update: Update): Update => ({ ...update, attempts: 0, begun: 0, attemptEndedAt: undefined });
 
 /** What a check-in tells of the version. */
 const versionOf = ({ version }: Device): { version?: string } => (version === undefined ? {} : { version });

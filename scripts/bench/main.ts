@@ -1,10 +1,12 @@
 /** `npm run bench`: measures Firmwire beside its peers on this machine. Ends with 1 and one sentence if it cannot. */
+
 import { appendFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { readCount } from '../cli/numbers.js';
 import { isInstalled } from '../dev/tools.js';
 import { endWhenUnread } from '../pipe.js';
+import { exitOnSignals } from '../signals.js';
 import { Bench } from './bench.js';
 import { allowedCores, type Cores, machineName } from './machine.js';
 import type { Outcome, Scenario } from './model.js';
@@ -53,9 +55,7 @@ function coresOf(): Cores {
 function newBench(cores: Cores, profile: string | undefined): Bench {
   const bench = new Bench({ cores, profiles: profile === undefined ? undefined : resolve(profile) });
   process.once('exit', () => bench.close());
-  // 128 and the number of the signal, as shells count.
-  process.once('SIGINT', () => process.exit(130));
-  process.once('SIGTERM', () => process.exit(143));
+  exitOnSignals();
   return bench;
 }
 

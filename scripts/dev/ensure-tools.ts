@@ -16,6 +16,7 @@ const NEEDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'redis-server': 'redis-server',
     chromium: 'chromium',
     faketime: 'faketime',
+    'g++': 'g++',
   },
   bench: {
     mosquitto: 'mosquitto',

@@ -1,8 +1,10 @@
 /** `npm run fuzz -- mqtt|http|json`: throws odd things at a server of its own. Ends with 1 if something was found. */
+
 import { writeFile } from 'node:fs/promises';
 import { Argument, Command } from 'commander';
 import { readCount } from '../cli/numbers.js';
 import { endWhenUnread } from '../pipe.js';
+import { exitOnSignals } from '../signals.js';
 import { percentile } from '../simulator/percentile.js';
 import { type StoredFinding, stored } from './case.js';
 import { KINDS, type Kind, type Outcome, replay, run } from './run.js';
@@ -66,11 +68,7 @@ async function fuzz(kind: Kind, { seconds, seed, out }: Options): Promise<void> 
 endWhenUnread();
 
 // What was started ends with this process.
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const)
-  process.once(signal, () => process.exit(code));
+exitOnSignals();
 
 await new Command('fuzz')
   .description('Sends odd packets, requests or JSON to a server of its own, and looks what becomes of it.')

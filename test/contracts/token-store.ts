@@ -177,7 +177,7 @@ export function describeTokenStore(name: string, open: Open<TokenStore>): void {
         await opened.store.kill(UDID);
         await opened.store.issue(aToken({ hash: B, udid: OTHER_UDID, expiresAt: NOW + TOKEN_LIFE_MS + 1 }));
         let rounds = 0;
-        while ((await opened.store.sweep(NOW + TOKEN_LIFE_MS + 1, 2)) === 2) rounds++;
+        while (rounds < 10 && (await opened.store.sweep(NOW + TOKEN_LIFE_MS + 1, 2)) === 2) rounds++;
         expect(rounds).to.be.at.most(3);
         expect(await known(B)).to.equal(false);
         expect(await opened.store.sweep(NOW + TOKEN_LIFE_MS + 1, 10)).to.equal(0);

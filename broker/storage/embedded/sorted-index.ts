@@ -33,8 +33,8 @@ export class SortedIndex {
   under(parts: readonly Part[], limit = Number.POSITIVE_INFINITY, after?: string): string[] {
     if (parts.some(tooLong)) return [];
     const end = [...parts, LAST];
-    if (after === undefined) return this.ids([...parts], end, limit, false);
-    return this.ids([...parts, after.slice(0, MAX_ID_CHARS)], end, limit, true);
+    if (after === undefined) return this.entries([...parts], end, limit).map(idOf);
+    return this.entries([...parts, after.slice(0, MAX_ID_CHARS)], end, limit, true).map(idOf);
   }
 
   /** How many entries begin with these parts. */
@@ -46,20 +46,18 @@ export class SortedIndex {
 
   /** The ids of the entries whose first part, a number, is at most this one; the smallest first. */
   upTo(most: number, limit: number): string[] {
-    return this.ids([0], [most, LAST], limit, false);
+    return this.entries([0], [most, LAST], limit).map(idOf);
   }
 
   /** Removes what `upTo` finds, and returns it. Only within `Environment.write`. */
   take(most: number, limit: number): string[] {
-    this.guard();
-    const entries = Array.from(this.db.getKeys({ start: [0], end: [most, LAST], limit }));
+    const entries = this.entries([0], [most, LAST], limit);
     for (const entry of entries) void this.db.remove(entry);
     return entries.map(idOf);
   }
 
-  private ids(start: Key, end: Key, limit: number, exclusiveStart: boolean): string[] {
+  private entries(start: Key, end: Key, limit: number, exclusiveStart = false): Key[] {
     this.guard();
-    const keys = this.db.getKeys({ start, end, limit, exclusiveStart });
-    return Array.from(keys, idOf);
+    return Array.from(this.db.getKeys({ start, end, limit, exclusiveStart }));
   }
 }

@@ -8,7 +8,7 @@ import type { Bench } from '../bench.js';
 import { PLATFORM } from '../load/packets.js';
 import { nowMs } from '../machine.js';
 import { ServerProcess } from '../server-process.js';
-import { ownNode } from './own-node.js';
+import { nodeCommand } from './node-command.js';
 
 const PROGRAM = fileURLToPath(new URL('../../firmwire.js', import.meta.url));
 export const MEMORY_HOOK = new URL('./memory-hook.js', import.meta.url).href;
@@ -44,7 +44,7 @@ export class FirmwireServer {
       const begun = nowMs();
       process_ = await ServerProcess.start(bench, {
         command: [
-          ...ownNode(),
+          ...nodeCommand(),
           ...profiling(bench.profiles),
           '--expose-gc',
           '--import',

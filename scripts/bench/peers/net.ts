@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Bench } from '../bench.js';
 import { ServerProcess } from '../server-process.js';
-import { ownNode } from './own-node.js';
+import { nodeCommand } from './node-command.js';
 
 const PROGRAM = fileURLToPath(new URL('./net-program.js', import.meta.url));
 
@@ -14,7 +14,7 @@ export class NetServer {
 
   static async start(bench: Bench): Promise<NetServer> {
     const server = await ServerProcess.start(bench, {
-      command: [...ownNode(), PROGRAM],
+      command: [...nodeCommand(), PROGRAM],
       ready: /^listening on (\d+)$/,
     });
     return new NetServer(server, Number(server.said[0]));

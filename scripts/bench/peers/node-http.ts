@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Bench } from '../bench.js';
 import { ServerProcess } from '../server-process.js';
-import { ownNode } from './own-node.js';
+import { nodeCommand } from './node-command.js';
 
 const PROGRAM = fileURLToPath(new URL('./node-http-program.js', import.meta.url));
 
@@ -14,7 +14,7 @@ export class NodeHttpServer {
 
   static async start(bench: Bench, ...args: readonly string[]): Promise<NodeHttpServer> {
     const server = await ServerProcess.start(bench, {
-      command: [...ownNode(), PROGRAM, ...args],
+      command: [...nodeCommand(), PROGRAM, ...args],
       ready: /^listening (\d+)$/,
     });
     return new NodeHttpServer(server, Number(server.said[0]));

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Bench } from '../bench.js';
 import { ServerProcess } from '../server-process.js';
-import { ownNode } from './own-node.js';
+import { nodeCommand } from './node-command.js';
 
 const PROGRAM = fileURLToPath(new URL('./token-store-program.js', import.meta.url));
 
@@ -17,7 +17,7 @@ export class TokenStoreServer {
   static async start(bench: Bench): Promise<TokenStoreServer> {
     const folder = await bench.newFolder('tokens');
     try {
-      const command = [...ownNode(), PROGRAM, join(folder, 'store')];
+      const command = [...nodeCommand(), PROGRAM, join(folder, 'store')];
       return new TokenStoreServer(await ServerProcess.start(bench, { command, ready: /^ready$/ }), folder);
     } catch (error) {
       await rm(folder, { recursive: true, force: true });

@@ -1,9 +1,11 @@
 /** `npm run bench:rtm`: how the owner's page keeps up with a large fleet, in Debian's Chromium. */
+
 import { appendFile, mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { readCount } from '../../cli/numbers.js';
 import { endWhenUnread } from '../../pipe.js';
+import { exitOnSignals } from '../../signals.js';
 import { Bench } from '../bench.js';
 import { allowedCores, machineName } from '../machine.js';
 import { Noise } from '../run.js';
@@ -23,9 +25,7 @@ function newBench(): Bench {
   const [server = 0, load = server] = allowedCores();
   const bench = new Bench({ cores: { server, load } });
   process.once('exit', () => bench.close());
-  // 128 and the number of the signal, as shells count.
-  process.once('SIGINT', () => process.exit(130));
-  process.once('SIGTERM', () => process.exit(143));
+  exitOnSignals();
   return bench;
 }
 

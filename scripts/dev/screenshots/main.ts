@@ -1,10 +1,12 @@
 /** `npm run screenshots`: takes the pictures in docs/images anew, of a server that runs for them alone. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startDemoServer } from '../../cli/demo-server.js';
+import { exitOnSignals } from '../../signals.js';
 import { openChromium } from '../chromium.js';
 import { knownCast } from './cast.js';
 import { takePictures } from './pictures.js';
@@ -17,8 +19,7 @@ function scratchFolder(): string {
   const scratch = mkdtempSync(join(tmpdir(), 'firmwire-screenshots-'));
   process.env['TMPDIR'] = scratch;
   process.once('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }));
-  process.once('SIGINT', () => process.exit(130));
-  process.once('SIGTERM', () => process.exit(143));
+  exitOnSignals();
   return scratch;
 }
 

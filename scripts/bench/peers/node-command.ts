@@ -11,4 +11,4 @@ function startFlags(): string[] {
 }
 
 /** How Node is started, for the product and for its peers alike: a ratio is to be about the program. */
-export const ownNode = (): string[] => [process.execPath, ...startFlags()];
+export const nodeCommand = (): string[] => [process.execPath, ...startFlags()];
