@@ -13,8 +13,8 @@ describe('ensure-tools', () => {
     const { status, stderr } = run();
     expect([status, stderr]).to.deep.equal([
       1,
-      'For the tests mosquitto_sub and mosquitto_pub and curl and redis-server and chromium and faketime must be there: ' +
-        'install with apt-get install mosquitto-clients curl redis-server chromium faketime.\n',
+      'For the tests mosquitto_sub and mosquitto_pub and curl and redis-server and chromium and faketime and g++ must be there: ' +
+        'install with apt-get install mosquitto-clients curl redis-server chromium faketime g++.\n',
     ]);
   });
 
