@@ -9,7 +9,7 @@ import type { RetainedMessage, RetainedSource, Subscriber } from './retained.js'
 /** Somebody who is subscribing, and how retained messages get to them. */
 export interface Asking extends Subscriber {
   readonly session: Subscriber['session'] & {
-    replay(messages: AsyncIterable<RetainedMessage>): Promise<void>;
+    replay(groups: AsyncIterable<readonly RetainedMessage[]>): Promise<void>;
   };
 }
 
@@ -74,10 +74,12 @@ const bestGrant = (message: RetainedMessage, { granted }: Subscriber): 0 | 1 | 2
 export async function* granted(
   subscriber: Subscriber,
   source: Pick<RetainedSource, 'matching'>,
-): AsyncIterable<RetainedMessage> {
-  for await (const message of source.matching(subscriber)) {
-    const best = bestGrant(message, subscriber);
-    yield best < message.qos ? { ...message, qos: best } : message;
+): AsyncIterable<readonly RetainedMessage[]> {
+  for await (const group of source.matching(subscriber)) {
+    yield group.map((message) => {
+      const best = bestGrant(message, subscriber);
+      return best < message.qos ? { ...message, qos: best } : message;
+    });
   }
 }
 

@@ -4,7 +4,7 @@ import type { LimitWatch } from '../core/limits.js';
 import { noticeOf, noticePayload } from '../core/notice.js';
 import type { DeviceStore } from '../core/ports.js';
 import type { HomeAssistantFeed } from '../core/services/home-assistant-feed.js';
-import type { OwnerFeed } from '../core/services/owner-feed.js';
+import type { OwnerFeed, Seen } from '../core/services/owner-feed.js';
 import {
   filterMatches,
   filterReaches,
@@ -17,7 +17,7 @@ import {
   serverTopic,
   stateTopic,
 } from '../core/topics.js';
-import type { ServerView } from '../core/view.js';
+import { type ServerView, viewDevice } from '../core/view.js';
 import type { RetainedMessage, RetainedSource, RetainedStore, Subscriber } from './retained.js';
 
 /** How many retained messages of their own an owner may have. */
@@ -25,6 +25,9 @@ export interface RetainedQuota {
   readonly kept: Headcount;
   readonly watch: LimitWatch;
 }
+
+/** Of so many devices what follows is made together: some 100 KB that wait while a subscriber reads slowly. */
+const DEVICES_AT_ONCE = 100;
 
 /** The topics whose retained messages are the application's own and are kept. */
 const KEPT: ReadonlySet<string> = new Set(['status', 'application', 'shared']);
@@ -84,7 +87,7 @@ export class FirmwireRetained implements RetainedSource {
     if (isNew) kept.changed(owner, 1);
   }
 
-  async *matching(subscriber: Subscriber): AsyncIterable<RetainedMessage> {
+  async *matching(subscriber: Subscriber): AsyncIterable<readonly RetainedMessage[]> {
     const filters = subscriber.granted.map(({ topic }) => topic);
     const { owner, udid } = subscriber.session.identity;
     const roots = udid === undefined ? [`/${owner}/`] : [`/${owner}/${udid}/`, `/${owner}/shared/`];
@@ -96,13 +99,13 @@ export class FirmwireRetained implements RetainedSource {
         const message = found instanceof Promise ? await found : found;
         if (!message || seen.has(filter)) continue;
         seen.add(filter);
-        yield message;
+        yield [message];
         continue;
       }
       for await (const message of this.#under(prefix, roots)) {
         if (seen.has(message.topic) || !filterMatches(filter, message.topic)) continue;
         seen.add(message.topic);
-        yield message;
+        yield [message];
       }
     }
     if (subscriber.session.identity.scope !== 'owner') return;
@@ -110,7 +113,7 @@ export class FirmwireRetained implements RetainedSource {
     yield* this.derived(subscriber);
   }
 
-  async *derived({ session: { identity }, granted }: Subscriber): AsyncIterable<RetainedMessage> {
+  async *derived({ session: { identity }, granted }: Subscriber): AsyncIterable<readonly RetainedMessage[]> {
     if (identity.scope !== 'owner' || identity.udid !== undefined) return;
     yield* this.#derived(
       identity.owner,
@@ -131,70 +134,83 @@ export class FirmwireRetained implements RetainedSource {
     }
   }
 
-  async *#derived(owner: string, filters: readonly string[]): AsyncIterable<RetainedMessage> {
-    // Firmware first: whoever reads a device's state knows by then what it is about.
-    yield* this.#firmwareFor(owner, filters);
-    yield* this.#rolloutsFor(owner, filters);
-    const { homeAssistant } = this.#feed;
+  async *#derived(owner: string, filters: readonly string[]): AsyncIterable<readonly RetainedMessage[]> {
     const isWanted = matcherOf(filters);
-    for await (const device of this.#devicesFor(owner, filters)) {
-      const notice = noticeOf(device);
-      const topics = { notice: noticeTopic(owner, device.udid), state: stateTopic(owner, device.udid) };
-      if (notice && isWanted(topics.notice)) {
-        yield { topic: topics.notice, payload: Buffer.from(noticePayload(notice)), qos: 1, derived: true };
-      }
-      if (isWanted(topics.state)) {
-        const payload = Buffer.from(JSON.stringify(await this.#feed.view(device)));
-        yield { topic: topics.state, payload, qos: 1, derived: true };
-      }
-      if (homeAssistant) yield* this.#entity(device, homeAssistant, isWanted);
+    // Firmware first: whoever reads a device's state knows by then what it is about.
+    yield await this.#firmwareFor(owner, filters, isWanted);
+    yield await this.#rolloutsFor(owner, filters, isWanted);
+    for await (const devices of this.#devicesFor(owner, filters)) {
+      const look = await this.#feed.looker(owner);
+      yield devices.flatMap((device) => this.#of(device, look, isWanted));
     }
     // Last, so that it ends the listing: what a page showed before and was not told again is no more.
     const topic = serverTopic(owner);
     const server = isWanted(topic) ? this.#server() : undefined;
-    if (server) yield { topic, payload: Buffer.from(JSON.stringify(server)), qos: 1, derived: true };
+    if (server) yield [told(topic, JSON.stringify(server))];
+  }
+
+  /** What follows from the record of one device. */
+  #of(device: Device, look: (device: Device) => Seen, isWanted: IsWanted): RetainedMessage[] {
+    const { owner, udid } = device;
+    const messages: RetainedMessage[] = [];
+    const notice = noticeOf(device);
+    const onNotice = noticeTopic(owner, udid);
+    if (notice && isWanted(onNotice)) messages.push(told(onNotice, noticePayload(notice)));
+    const onState = stateTopic(owner, udid);
+    if (isWanted(onState)) {
+      const { decision, live } = look(device);
+      messages.push(told(onState, JSON.stringify(viewDevice(device, decision, live))));
+    }
+    const { homeAssistant } = this.#feed;
+    if (homeAssistant) messages.push(...this.#entity(device, homeAssistant, look, isWanted));
+    return messages;
   }
 
   /** What Home Assistant is shown of a device. */
-  async *#entity(
+  #entity(
     device: Device,
     homeAssistant: HomeAssistantFeed,
-    isWanted: (topic: string) => boolean,
-  ): AsyncIterable<RetainedMessage> {
+    look: (device: Device) => Seen,
+    isWanted: IsWanted,
+  ): RetainedMessage[] {
     const { owner, udid } = device;
+    const messages: RetainedMessage[] = [];
     const config = homeAssistant.topics.config(udid);
-    if (isWanted(config)) {
-      const payload = Buffer.from(homeAssistant.discovery(device));
-      yield { topic: config, payload, qos: 1, derived: true, owner };
-    }
+    if (isWanted(config)) messages.push({ ...told(config, homeAssistant.discovery(device)), owner });
     const state = homeAssistant.topics.state(udid);
     if (isWanted(state)) {
-      const { decision, live } = await this.#feed.look(device);
-      const payload = Buffer.from(homeAssistant.state(device, decision, live));
-      yield { topic: state, payload, qos: 1, derived: true, owner };
+      const { decision, live } = look(device);
+      messages.push({ ...told(state, homeAssistant.state(device, decision, live)), owner });
     }
+    return messages;
   }
 
-  async *#firmwareFor(owner: string, filters: readonly string[]): AsyncIterable<RetainedMessage> {
-    if (!filters.some((filter) => filterReaches(filter, ['', owner, 'rtm', 'firmware']))) return;
-    for (const firmware of await this.#feed.firmwareOf(owner)) {
-      const topic = firmwareTopic(owner, firmware.id);
-      if (!filters.some((filter) => filterMatches(filter, topic))) continue;
-      yield { topic, payload: Buffer.from(JSON.stringify(firmware)), qos: 1, derived: true };
-    }
+  async #firmwareFor(
+    owner: string,
+    filters: readonly string[],
+    isWanted: IsWanted,
+  ): Promise<readonly RetainedMessage[]> {
+    if (!filters.some((filter) => filterReaches(filter, ['', owner, 'rtm', 'firmware']))) return [];
+    const all = await this.#feed.firmwareOf(owner);
+    return all
+      .map((firmware) => told(firmwareTopic(owner, firmware.id), JSON.stringify(firmware)))
+      .filter(({ topic }) => isWanted(topic));
   }
 
-  async *#rolloutsFor(owner: string, filters: readonly string[]): AsyncIterable<RetainedMessage> {
-    if (!filters.some((filter) => filterReaches(filter, ['', owner, 'rtm', 'rollouts']))) return;
-    for (const rollout of await this.#feed.rolloutsOf(owner)) {
-      const topic = rolloutTopic(owner, rollout.id);
-      if (!filters.some((filter) => filterMatches(filter, topic))) continue;
-      yield { topic, payload: Buffer.from(JSON.stringify(rollout)), qos: 1, derived: true };
-    }
+  async #rolloutsFor(
+    owner: string,
+    filters: readonly string[],
+    isWanted: IsWanted,
+  ): Promise<readonly RetainedMessage[]> {
+    if (!filters.some((filter) => filterReaches(filter, ['', owner, 'rtm', 'rollouts']))) return [];
+    const all = await this.#feed.rolloutsOf(owner);
+    return all
+      .map((rollout) => told(rolloutTopic(owner, rollout.id), JSON.stringify(rollout)))
+      .filter(({ topic }) => isWanted(topic));
   }
 
   /** The devices about which these filters can bring anything; one device where a filter names it. */
-  async *#devicesFor(owner: string, filters: readonly string[]): AsyncIterable<Device> {
+  async *#devicesFor(owner: string, filters: readonly string[]): AsyncIterable<readonly Device[]> {
     const rtm = filters.filter(
       (filter) =>
         filterReaches(filter, ['', owner, 'rtm', 'devices']) ||
@@ -206,18 +222,36 @@ export class FirmwireRetained implements RetainedSource {
       : [];
     const named = [...rtm.map((filter) => filter.split('/')[4] ?? ''), ...shown];
     if (named.some((level) => !isUdid(level))) {
-      yield* this.#devices.all(owner);
+      yield* this.#pages(owner);
       return;
     }
     for (const udid of new Set(named)) {
       const device = await this.#devices.get(udid);
-      if (device?.owner === owner) yield device;
+      if (device?.owner === owner) yield [device];
+    }
+  }
+
+  async *#pages(owner: string): AsyncIterable<readonly Device[]> {
+    for (let after: string | undefined, more = true; more; more = after !== undefined) {
+      const { items, next } = await this.#devices.list(owner, DEVICES_AT_ONCE, after);
+      yield items;
+      after = next;
     }
   }
 }
 
+type IsWanted = (topic: string) => boolean;
+
+/** A message that follows from a record. */
+const told = (topic: string, text: string): RetainedMessage => ({
+  topic,
+  payload: Buffer.from(text),
+  qos: 1,
+  derived: true,
+});
+
 /** Somebody may subscribe to a topic of every device at once: those without wildcards are looked up. */
-function matcherOf(filters: readonly string[]): (topic: string) => boolean {
+function matcherOf(filters: readonly string[]): IsWanted {
   const exact = new Set(filters);
   const patterns = filters.filter((filter) => /[+#]/.test(filter));
   return (topic) => exact.has(topic) || patterns.some((pattern) => filterMatches(pattern, topic));

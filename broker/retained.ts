@@ -44,8 +44,11 @@ export interface Subscriber {
 export interface RetainedSource {
   /** Keeps or, with an empty payload, forgets a retained message (MQTT 3.1.1, 3.3.1.3). */
   store(message: RetainedMessage): Promise<void>;
-  /** Every retained message that matches one of the filters, each once; rights are checked when it leaves. */
-  matching(subscriber: Subscriber): AsyncIterable<RetainedMessage>;
+  /**
+   * Every retained message that matches one of the filters, each once; rights are checked when it leaves. They come in
+   * groups, as they are read: what is read ahead must not be more than a slow subscriber may make us hold.
+   */
+  matching(subscriber: Subscriber): AsyncIterable<readonly RetainedMessage[]>;
   /** Those of them that are not the application's but the server's own, as things stand now; absent: there are none. */
-  derived?(subscriber: Subscriber): AsyncIterable<RetainedMessage>;
+  derived?(subscriber: Subscriber): AsyncIterable<readonly RetainedMessage[]>;
 }

@@ -111,23 +111,25 @@ export class AedesSession implements Session {
    * early when the session is gone.
    * @param isNew false: the subscription stands, and they are sent as messages of now (MQTT 3.1.1, 3.3.1.3)
    */
-  async replay(messages: AsyncIterable<RetainedMessage>, isNew = true): Promise<void> {
+  async replay(groups: AsyncIterable<readonly RetainedMessage[]>, isNew = true): Promise<void> {
     const { conn } = this.#client;
     const held = new Corked(conn);
     const replay = { held, said: new Set<string>() };
     this.#replays.add(replay);
     try {
-      for await (const { topic, payload, qos, derived, owner } of messages) {
-        if (!this.open) return;
-        if (derived && replay.said.has(topic)) continue;
-        const message = { topic, payload, qos, retain: isNew, pushed: false, owner };
-        if (!this.#outlet.mayReceive(this, message)) continue;
-        held.add(this.#packet({ topic, payload, qos, retain: isNew }));
-        if (!held.isFull) continue;
-        held.release();
-        if (conn.writableNeedDrain) await roomIn(conn);
-        // `drain` can come within the same turn: the kernel takes much at once.
-        await setImmediate();
+      for await (const group of groups) {
+        for (const { topic, payload, qos, derived, owner } of group) {
+          if (!this.open) return;
+          if (derived && replay.said.has(topic)) continue;
+          const message = { topic, payload, qos, retain: isNew, pushed: false, owner };
+          if (!this.#outlet.mayReceive(this, message)) continue;
+          held.add(this.#packet({ topic, payload, qos, retain: isNew }));
+          if (!held.isFull) continue;
+          held.release();
+          if (conn.writableNeedDrain) await roomIn(conn);
+          // `drain` can come within the same turn: the kernel takes much at once.
+          await setImmediate();
+        }
       }
     } finally {
       held.release();

@@ -62,17 +62,31 @@ export function readTopic(topic: string): TopicMeaning {
   return { kind: 'application', owner, udid: third };
 }
 
-/** True if an MQTT topic filter matches a topic name (MQTT 3.1.1, 4.7). */
+const endOfLevel = (text: string, from: number): number => {
+  const slash = text.indexOf('/', from);
+  return slash < 0 ? text.length : slash;
+};
+
+/**
+ * True if an MQTT topic filter matches a topic name (MQTT 3.1.1, 4.7). It is asked several times for each message that
+ * leaves, and so goes along both texts instead of taking them apart.
+ */
 export function filterMatches(filter: string, topic: string): boolean {
   if (topic.startsWith('$') && (filter.startsWith('+') || filter.startsWith('#'))) return false;
-  const pattern = filter.split('/');
-  const levels = topic.split('/');
-  for (let i = 0; i < pattern.length; i++) {
-    const part = pattern[i];
-    if (part === '#') return true;
-    if (i >= levels.length || (part !== '+' && part !== levels[i])) return false;
+  let at = 0;
+  for (let from = 0; from <= filter.length; ) {
+    const end = endOfLevel(filter, from);
+    const only = end - from === 1 ? filter[from] : undefined;
+    if (only === '#') return true;
+    if (at > topic.length) return false;
+    const endInTopic = endOfLevel(topic, at);
+    // What is as long begins with the rest of the filter's level only if it is the same.
+    const isSame = end - from === endInTopic - at && topic.startsWith(filter.slice(from, end), at);
+    if (only !== '+' && !isSame) return false;
+    from = end + 1;
+    at = endInTopic + 1;
   }
-  return pattern.length === levels.length;
+  return at > topic.length;
 }
 
 /**

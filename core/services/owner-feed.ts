@@ -47,14 +47,19 @@ export class OwnerFeed {
 
   /** What is decided about a device now, and what no record holds. */
   async look(device: Device): Promise<Seen> {
-    const decision = this.#decide(device, await this.#parts.catalog.list(device.owner));
-    return { decision, live: this.#live(device) };
+    return (await this.looker(device.owner))(device);
+  }
+
+  /** `look`, for many devices of an owner one after the other. */
+  async looker(owner: string): Promise<(device: Device) => Seen> {
+    const all = await this.#parts.catalog.list(owner);
+    return (device) => ({ decision: this.#decide(device, all), live: this.#live(device) });
   }
 
   /** A device as its owner sees it now. */
   async view(device: Device): Promise<DeviceView> {
-    const decision = this.#decide(device, await this.#parts.catalog.list(device.owner));
-    return viewDevice(device, decision, this.#live(device));
+    const { decision, live } = await this.look(device);
+    return viewDevice(device, decision, live);
   }
 
   /** All firmware of an owner as they see it, oldest first. */

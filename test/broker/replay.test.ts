@@ -65,14 +65,16 @@ class Replaying {
     });
   }
 
-  async *messages(count = MANY): AsyncIterable<RetainedMessage> {
+  async *messages(count = MANY): AsyncIterable<RetainedMessage[]> {
     try {
       for (; this.given < count; this.given++)
-        yield {
-          topic: topicOf(this.given),
-          payload: Buffer.alloc(PAYLOAD_BYTES),
-          qos: this.given % 2 ? 1 : 0,
-        };
+        yield [
+          {
+            topic: topicOf(this.given),
+            payload: Buffer.alloc(PAYLOAD_BYTES),
+            qos: this.given % 2 ? 1 : 0,
+          },
+        ];
     } finally {
       this.isSourceClosed = true;
     }
@@ -152,14 +154,16 @@ describe('the replay of retained messages', () => {
     const replaying = new Replaying(async () => {});
     const { session, conn } = replaying;
     const message = { payload: Buffer.alloc(10), qos: 0, derived: true } as const;
-    const messages = async function* (): AsyncIterable<RetainedMessage> {
-      yield { ...message, topic: '/held' };
+    const messages = async function* (): AsyncIterable<RetainedMessage[]> {
+      yield [{ ...message, topic: '/held' }];
       for (const topic of ['/held', '/to come', '/kept by an application']) {
         session.forwards(topic);
         await session.send(topic, 'news', 0);
       }
-      yield { ...message, topic: '/to come' };
-      yield { topic: '/kept by an application', payload: message.payload, qos: 0 };
+      yield [
+        { ...message, topic: '/to come' },
+        { topic: '/kept by an application', payload: message.payload, qos: 0 },
+      ];
     };
     await session.replay(messages());
     session.forwards('/later');
@@ -194,7 +198,7 @@ describe('the replay of retained messages', () => {
 
   it('brings what came before the source failed, and leaves the connection fit for more', async () => {
     const replaying = new Replaying(async () => {});
-    const failing = async function* (): AsyncIterable<RetainedMessage> {
+    const failing = async function* (): AsyncIterable<RetainedMessage[]> {
       yield* replaying.messages(10);
       throw new Error('unreadable');
     };

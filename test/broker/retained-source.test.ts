@@ -62,7 +62,7 @@ describe('the retained messages of Firmwire', () => {
     const session = { identity } as Session;
     const granted = filters.map((topic) => ({ topic, qos: 1 as const }));
     const found: RetainedMessage[] = [];
-    for await (const message of retained.matching({ session, granted })) found.push(message);
+    for await (const group of retained.matching({ session, granted })) found.push(...group);
     return found;
   };
   const topics = async (identity: Identity, ...filters: string[]): Promise<string[]> =>

@@ -81,9 +81,9 @@ class ManyRetained implements RetainedSource {
 
   async store(): Promise<void> {}
 
-  async *matching(): AsyncIterable<RetainedMessage> {
+  async *matching(): AsyncIterable<RetainedMessage[]> {
     for (; this.given < 5000; this.given++) {
-      yield { topic: `/kept/${this.given}`, payload: Buffer.from('kept'), qos: 0 };
+      yield [{ topic: `/kept/${this.given}`, payload: Buffer.from('kept'), qos: 0 }];
       this.begun.open();
     }
   }

@@ -42,9 +42,10 @@ export class MemoryRetained implements RetainedSource {
     else this.messages.set(message.topic, message);
   }
 
-  async *matching({ granted }: Subscriber): AsyncIterable<RetainedMessage> {
-    for (const message of this.messages.values())
-      if (granted.some(({ topic }) => filterMatches(topic, message.topic))) yield message;
+  async *matching({ granted }: Subscriber): AsyncIterable<RetainedMessage[]> {
+    yield [...this.messages.values()].filter((message) =>
+      granted.some(({ topic }) => filterMatches(topic, message.topic)),
+    );
   }
 }
 
