@@ -18,7 +18,7 @@ interface Parsed<V> {
 /**
  * Records of one kind under their ids, as JSON. Reads are synchronous and see every committed write, of other
  * processes too: the text is read each time, and parsed only if it is not what it was. So a value may be handed out
- * more than once, and must not be altered.
+ * more than once, also one that was put, and must not be altered.
  */
 export class Table<V extends NonNullable<unknown>> {
   private readonly parsed = new LRUCache<string, Parsed<V>>({ max: PARSED });
@@ -52,8 +52,11 @@ export class Table<V extends NonNullable<unknown>> {
 
   /** Only within `Environment.write`, where it takes effect at once. */
   put(id: string, value: V): void {
+    const text = JSON.stringify(value);
     // As bytes: LMDB's own way from a string to them takes twice as long.
-    void this.db.put(id, asBinary(Buffer.from(JSON.stringify(value))));
+    void this.db.put(id, asBinary(Buffer.from(text)));
+    // What was written is read soon. If the transaction comes to nothing, another text will be found.
+    this.parsed.set(id, { text, value });
   }
 
   /** Only within `Environment.write`, where it takes effect at once. */
