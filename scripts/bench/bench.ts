@@ -5,25 +5,30 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SYSTEM_PATH } from '../dev/tools.js';
 import { type Cores, pinned } from './machine.js';
+import type { Shares } from './profile.js';
 
 /** What is the same for a whole run. */
 export interface BenchOptions {
   readonly cores: Cores;
   /** Absolute path of a folder in which every Firmwire server leaves a V8 CPU profile; undefined: no profiles. */
   readonly profiles?: string | undefined;
+  /** Told what each of them says of the time that was measured. */
+  readonly onProfile?: ((shares: Shares) => void) | undefined;
 }
 
 /** One run: what it hands down to the scenarios, and owner of all that must not outlive it, processes and folders. */
 export class Bench {
   readonly cores: Cores;
   readonly profiles: string | undefined;
+  readonly onProfile: (shares: Shares) => void;
   private readonly folder = mkdtempSync(join(tmpdir(), 'firmwire-bench-'));
   private readonly children = new Set<ChildProcess>();
   private isClosed = false;
 
-  constructor({ cores, profiles }: BenchOptions) {
+  constructor({ cores, profiles, onProfile = () => {} }: BenchOptions) {
     this.cores = cores;
     this.profiles = profiles;
+    this.onProfile = onProfile;
   }
 
   /** Makes a folder that is removed with the run, at the latest. */

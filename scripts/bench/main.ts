@@ -10,6 +10,7 @@ import { exitOnSignals } from '../signals.js';
 import { Bench } from './bench.js';
 import { allowedCores, type Cores, machineName } from './machine.js';
 import type { Outcome, Scenario } from './model.js';
+import { describeShares } from './profile.js';
 import {
   type Circumstances,
   describeCircumstances,
@@ -53,7 +54,11 @@ function coresOf(): Cores {
 
 /** However the program ends, nothing that it has started stays behind. */
 function newBench(cores: Cores, profile: string | undefined): Bench {
-  const bench = new Bench({ cores, profiles: profile === undefined ? undefined : resolve(profile) });
+  const bench = new Bench({
+    cores,
+    profiles: profile === undefined ? undefined : resolve(profile),
+    onProfile: (shares) => say(`       main thread: ${describeShares(shares)}\n`),
+  });
   process.once('exit', () => bench.close());
   exitOnSignals();
   return bench;
@@ -116,7 +121,10 @@ try {
     .option('--rounds <n>', 'rounds with each contender', readCount, 3)
     .option('--list', 'list the scenarios and end')
     .option('--json <file>', 'also append the line of JSON to this file')
-    .option('--profile <dir>', 'leave a V8 CPU profile of every Firmwire server in this folder')
+    .option(
+      '--profile <dir>',
+      'leave a V8 CPU profile of every Firmwire server in this folder, and say what took its time',
+    )
     .action(measure)
     .parseAsync();
 } catch (error) {

@@ -2,8 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Bench } from './bench.js';
-import { cpuMs, rssBytes } from './machine.js';
+import { cpuMs, nowMs, rssBytes } from './machine.js';
 import { listening } from './port.js';
+import type { Span } from './profile.js';
 
 export interface ServerCommand {
   readonly command: readonly string[];
@@ -17,6 +18,9 @@ export interface ServerCommand {
 
 /** A server on the core of its own. */
 export class ServerProcess {
+  /** From when it was first asked for its time until it was last, ms of `nowMs`: what lies between was measured. */
+  measured: Span | undefined;
+
   private constructor(
     private readonly child: ChildProcess,
     /** What the groups of `ready` matched; nothing if that was a port. */
@@ -53,6 +57,8 @@ export class ServerProcess {
 
   /** User and system time so far, children included, ms. */
   cpuMs(): number {
+    const now = nowMs();
+    this.measured = [this.measured?.[0] ?? now, now];
     return cpuMs(this.pid);
   }
 

@@ -7,6 +7,7 @@ import { madeUpImage } from '../../simulator/made-up-image.js';
 import type { Bench } from '../bench.js';
 import { PLATFORM } from '../load/packets.js';
 import { nowMs } from '../machine.js';
+import { readShares } from '../profile.js';
 import { ServerProcess } from '../server-process.js';
 import { nodeCommand } from './node-command.js';
 
@@ -27,7 +28,7 @@ export interface FirmwireOptions {
 export class FirmwireServer {
   private constructor(
     readonly process: ServerProcess,
-    private readonly isProfiled: boolean,
+    private readonly bench: Bench,
     readonly data: string,
     readonly mqttPort: number,
     readonly httpPort: number,
@@ -68,7 +69,7 @@ export class FirmwireServer {
       if (!runtime) throw new Error(`${data} has no runtime.json although the server runs.`);
       return new FirmwireServer(
         process_,
-        bench.profiles !== undefined,
+        bench,
         data,
         runtime.mqttPort,
         runtime.httpPort,
@@ -94,8 +95,11 @@ export class FirmwireServer {
   }
 
   async stop(): Promise<void> {
+    const { profiles, onProfile } = this.bench;
     // A profile is written by a server that ends by itself.
-    await this.process.kill(this.isProfiled ? 'SIGTERM' : 'SIGKILL');
+    await this.process.kill(profiles === undefined ? 'SIGKILL' : 'SIGTERM');
+    if (profiles !== undefined)
+      onProfile(await readShares(profiles, this.process.pid, this.process.measured));
     await rm(this.data, { recursive: true, force: true });
   }
 }

@@ -1,10 +1,11 @@
 /**
  * Bare node:http, for what Node itself costs. Arguments: `buffer <file>` or `stream <file>`, answers every GET with
- * it; `post`, answers every POST with an offer once its JSON is read and parsed.
+ * it; `post`, answers every POST with an offer once its JSON is read and parsed; `fastify`, the same by Fastify.
  */
 import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import Fastify from 'fastify';
 import { plainUpdatePayload } from '../../../core/payload.js';
 
 /** As much as Firmwire reads at a time (broker/storage/blobs.ts). */
@@ -26,26 +27,50 @@ function bodyListener(file: string, stream: boolean): RequestListener {
   };
 }
 
+// What Firmwire says to a device with an update, to the byte but for the token.
+const ANSWER = Buffer.from(plainUpdatePayload('0'.repeat(36), '1.1.0', 'A'.repeat(43)));
+const HEAD = {
+  'Content-Type': 'application/json; charset=utf-8',
+  'Content-Length': ANSWER.length,
+  Connection: 'close',
+};
+
+interface Asked {
+  readonly registration?: object;
+}
+
 function postListener(): RequestListener {
-  // What Firmwire says to a device with an update, to the byte but for the token.
-  const answer = Buffer.from(plainUpdatePayload('0'.repeat(36), '1.1.0', 'A'.repeat(43)));
-  const head = {
-    'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': answer.length,
-    Connection: 'close',
-  };
   return (request, response) => {
     const pieces: Buffer[] = [];
     request.on('data', (piece: Buffer) => pieces.push(piece));
     request.on('end', () => {
-      const { registration } = JSON.parse(Buffer.concat(pieces).toString()) as { registration?: object };
-      response.writeHead(registration ? 200 : 400, head);
-      response.end(answer);
+      const { registration } = JSON.parse(Buffer.concat(pieces).toString()) as Asked;
+      response.writeHead(registration ? 200 : 400, HEAD);
+      response.end(ANSWER);
     });
   };
 }
 
-const server = createServer(kind === 'post' ? postListener() : bodyListener(argument, kind === 'stream'));
+async function fastifyListener(): Promise<RequestListener> {
+  const app = Fastify();
+  app.post<{ Body: Asked }>('*', (request, reply) => {
+    reply.status(request.body.registration ? 200 : 400).headers(HEAD);
+    reply.send(ANSWER);
+  });
+  await app.ready();
+  return app.routing;
+}
+
+const listeners: Readonly<Record<string, () => RequestListener | Promise<RequestListener>>> = {
+  post: postListener,
+  fastify: fastifyListener,
+  buffer: () => bodyListener(argument, false),
+  stream: () => bodyListener(argument, true),
+};
+
+const listener = await listeners[kind]?.();
+if (!listener) throw new Error(`Nobody knows how to answer with "${kind}".`);
+const server = createServer(listener);
 server.listen(0, '127.0.0.1', () => {
   process.stdout.write(`listening ${(server.address() as AddressInfo).port}\n`);
 });

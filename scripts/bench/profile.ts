@@ -1,0 +1,80 @@
+import { readdir, readFile } from 'node:fs/promises';
+import type { Profiler } from 'node:inspector';
+import { join } from 'node:path';
+
+/** From when to when, ms of `nowMs`. */
+export type Span = readonly [from: number, to: number];
+
+/** What share of the main thread's busy time each part took, percent; the largest first. */
+export type Shares = readonly (readonly [part: string, percent: number])[];
+
+/** V8's own names for what it was doing when it was in no function. */
+const STATES: Readonly<Record<string, string>> = {
+  '(idle)': '',
+  '(garbage collector)': 'collection of garbage',
+  '(program)': 'outside JavaScript',
+  '(root)': 'outside JavaScript',
+};
+
+const NATIVE = 'native calls of Node';
+const OTHER = 'other libraries';
+
+/** The first that the address of a script matches tells whose it is. */
+const OWNERS: readonly (readonly [RegExp, string])[] = [
+  [/^node:/, "Node's own JavaScript"],
+  [/\/node_modules\/(lmdb|ordered-binary|msgpackr|weak-lru-cache|lru-cache)\//, 'LMDB and its cache'],
+  [
+    /\/node_modules\/(aedes|mqtt-packet|mqemitter|qlobber|bl|debug|fast(parallel|fall|q|seq)|reusify)/,
+    'Aedes',
+  ],
+  [/\/node_modules\/(@?fastify|find-my-way|avvio|ajv|fast-(json|uri|decode)|secure-json)/, 'Fastify'],
+  [/\/node_modules\//, OTHER],
+  [/\/broker\/storage\//, 'our store'],
+  [/\/core\//, 'our domain'],
+  [/\/broker\/|\/plugins\//, 'our broker and plugins'],
+  [/\/http-fallback\//, 'our HTTP side'],
+  [/\/scripts\//, 'our assembly'],
+];
+
+function partOf({ callFrame: { functionName, url } }: Profiler.ProfileNode): string {
+  if (url === '') return STATES[functionName] ?? NATIVE;
+  return OWNERS.find(([address]) => address.test(url))?.[1] ?? OTHER;
+}
+
+/**
+ * Sums up a CPU profile of V8, which knows the main thread only: not the threads in which V8 compiles and collects
+ * garbage, and LMDB waits for the disk.
+ * @param span what to look at; absent: all of it
+ */
+export function sharesOf(profile: Profiler.Profile, span?: Span): Shares {
+  const parts = new Map(profile.nodes.map((node) => [node.id, partOf(node)]));
+  const [from, to] = span ?? [0, Number.POSITIVE_INFINITY];
+  const times = new Map<string, number>();
+  let busy = 0;
+  let at = profile.startTime;
+  for (const [i, id] of (profile.samples ?? []).entries()) {
+    const delta = profile.timeDeltas?.[i] ?? 0;
+    at += delta;
+    const part = parts.get(id);
+    if (!part || at < from * 1000 || at > to * 1000) continue;
+    times.set(part, (times.get(part) ?? 0) + delta);
+    busy += delta;
+  }
+  return [...times]
+    .map(([part, time]) => [part, (100 * time) / busy] as const)
+    .toSorted(([, a], [, b]) => b - a);
+}
+
+/** Reads the profile that a process has left in a folder (`node --cpu-prof`). @throws Error if there is none */
+export async function readShares(folder: string, pid: number, span: Span | undefined): Promise<Shares> {
+  const name = (await readdir(folder)).find((each) => each.includes(`.${pid}.`));
+  if (name === undefined) throw new Error(`Process ${pid} has left no profile in ${folder}.`);
+  return sharesOf(JSON.parse(await readFile(join(folder, name), 'utf8')), span);
+}
+
+/** What counts, in one line. */
+export const describeShares = (shares: Shares): string =>
+  shares
+    .filter(([, percent]) => percent >= 1)
+    .map(([part, percent]) => `${part} ${percent.toFixed(0)} %`)
+    .join(', ');
