@@ -19,7 +19,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const HOME: Readonly<Record<string, RegExp>> = {
   aedes: /^(broker|scripts)\//,
   lmdb: /^broker\/storage\//,
-  fastify: /^(http-fallback|scripts\/server)\//,
+  // Beside the product, it is a peer that the bench compares with.
+  fastify: /^(http-fallback|scripts\/server|scripts\/bench\/peers)\//,
   '@aws-sdk/client-s3': /^broker\/storage\/s3\//,
   ioredis: /^broker\/(storage|nodes)\//,
   'bonjour-service': /^scripts\/connect\//,
