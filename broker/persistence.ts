@@ -9,7 +9,7 @@ import type { RetainedMessage, RetainedSource, Subscriber } from './retained.js'
 /** Somebody who is subscribing, and how retained messages get to them. */
 export interface Asking extends Subscriber {
   readonly session: Subscriber['session'] & {
-    replay(groups: AsyncIterable<readonly RetainedMessage[]>): Promise<void>;
+    replay(groups: AsyncIterable<Iterable<RetainedMessage>>): Promise<void>;
   };
 }
 
@@ -74,12 +74,14 @@ const bestGrant = (message: RetainedMessage, { granted }: Subscriber): 0 | 1 | 2
 export async function* granted(
   subscriber: Subscriber,
   source: Pick<RetainedSource, 'matching'>,
-): AsyncIterable<readonly RetainedMessage[]> {
-  for await (const group of source.matching(subscriber)) {
-    yield group.map((message) => {
-      const best = bestGrant(message, subscriber);
-      return best < message.qos ? { ...message, qos: best } : message;
-    });
+): AsyncIterable<Iterable<RetainedMessage>> {
+  for await (const group of source.matching(subscriber)) yield lowered(group, subscriber);
+}
+
+function* lowered(group: Iterable<RetainedMessage>, subscriber: Subscriber): Iterable<RetainedMessage> {
+  for (const message of group) {
+    const best = bestGrant(message, subscriber);
+    yield best < message.qos ? { ...message, qos: best } : message;
   }
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Device } from '../core/device.js';
 import type { Headcount } from '../core/headcount.js';
 import type { LimitWatch } from '../core/limits.js';
@@ -26,8 +27,8 @@ export interface RetainedQuota {
   readonly watch: LimitWatch;
 }
 
-/** Of so many devices what follows is made together: some 100 KB that wait while a subscriber reads slowly. */
-const DEVICES_AT_ONCE = 100;
+/** So many records are read at a time, and are at most that old when what follows from them is made. */
+const DEVICES_AT_ONCE = 500;
 
 /** The topics whose retained messages are the application's own and are kept. */
 const KEPT: ReadonlySet<string> = new Set(['status', 'application', 'shared']);
@@ -87,7 +88,7 @@ export class FirmwireRetained implements RetainedSource {
     if (isNew) kept.changed(owner, 1);
   }
 
-  async *matching(subscriber: Subscriber): AsyncIterable<readonly RetainedMessage[]> {
+  async *matching(subscriber: Subscriber): AsyncIterable<Iterable<RetainedMessage>> {
     const filters = subscriber.granted.map(({ topic }) => topic);
     const { owner, udid } = subscriber.session.identity;
     const roots = udid === undefined ? [`/${owner}/`] : [`/${owner}/${udid}/`, `/${owner}/shared/`];
@@ -113,7 +114,7 @@ export class FirmwireRetained implements RetainedSource {
     yield* this.derived(subscriber);
   }
 
-  async *derived({ session: { identity }, granted }: Subscriber): AsyncIterable<readonly RetainedMessage[]> {
+  async *derived({ session: { identity }, granted }: Subscriber): AsyncIterable<Iterable<RetainedMessage>> {
     if (identity.scope !== 'owner' || identity.udid !== undefined) return;
     yield* this.#derived(
       identity.owner,
@@ -134,14 +135,15 @@ export class FirmwireRetained implements RetainedSource {
     }
   }
 
-  async *#derived(owner: string, filters: readonly string[]): AsyncIterable<readonly RetainedMessage[]> {
+  async *#derived(owner: string, filters: readonly string[]): AsyncIterable<Iterable<RetainedMessage>> {
     const isWanted = matcherOf(filters);
     // Firmware first: whoever reads a device's state knows by then what it is about.
-    yield await this.#firmwareFor(owner, filters, isWanted);
-    yield await this.#rolloutsFor(owner, filters, isWanted);
+    yield* this.#firmwareFor(owner, filters, isWanted);
+    yield* this.#rolloutsFor(owner, filters, isWanted);
     for await (const devices of this.#devicesFor(owner, filters)) {
-      const look = await this.#feed.looker(owner);
-      yield devices.flatMap((device) => this.#of(device, look, isWanted));
+      yield this.#of(devices, await this.#feed.looker(owner), isWanted);
+      // Others have their turn, also where nothing of all this is wanted.
+      await setImmediate();
     }
     // Last, so that it ends the listing: what a page showed before and was not told again is no more.
     const topic = serverTopic(owner);
@@ -149,64 +151,62 @@ export class FirmwireRetained implements RetainedSource {
     if (server) yield [told(topic, JSON.stringify(server))];
   }
 
-  /** What follows from the record of one device. */
-  #of(device: Device, look: (device: Device) => Seen, isWanted: IsWanted): RetainedMessage[] {
-    const { owner, udid } = device;
-    const messages: RetainedMessage[] = [];
-    const notice = noticeOf(device);
-    const onNotice = noticeTopic(owner, udid);
-    if (notice && isWanted(onNotice)) messages.push(told(onNotice, noticePayload(notice)));
-    const onState = stateTopic(owner, udid);
-    if (isWanted(onState)) {
-      const { decision, live } = look(device);
-      messages.push(told(onState, JSON.stringify(viewDevice(device, decision, live))));
-    }
+  /** What follows from these records. */
+  *#of(devices: readonly Device[], look: Look, isWanted: IsWanted): Iterable<RetainedMessage> {
     const { homeAssistant } = this.#feed;
-    if (homeAssistant) messages.push(...this.#entity(device, homeAssistant, look, isWanted));
-    return messages;
+    for (const device of devices) {
+      const { owner, udid } = device;
+      const notice = noticeOf(device);
+      const onNotice = noticeTopic(owner, udid);
+      if (notice && isWanted(onNotice)) yield told(onNotice, noticePayload(notice));
+      const onState = stateTopic(owner, udid);
+      if (isWanted(onState)) {
+        const { decision, live } = look(device);
+        yield told(onState, JSON.stringify(viewDevice(device, decision, live)));
+      }
+      if (homeAssistant) yield* this.#entity(device, homeAssistant, look, isWanted);
+    }
   }
 
   /** What Home Assistant is shown of a device. */
-  #entity(
+  *#entity(
     device: Device,
     homeAssistant: HomeAssistantFeed,
-    look: (device: Device) => Seen,
+    look: Look,
     isWanted: IsWanted,
-  ): RetainedMessage[] {
+  ): Iterable<RetainedMessage> {
     const { owner, udid } = device;
-    const messages: RetainedMessage[] = [];
     const config = homeAssistant.topics.config(udid);
-    if (isWanted(config)) messages.push({ ...told(config, homeAssistant.discovery(device)), owner });
+    if (isWanted(config)) yield { ...told(config, homeAssistant.discovery(device)), owner };
     const state = homeAssistant.topics.state(udid);
     if (isWanted(state)) {
       const { decision, live } = look(device);
-      messages.push({ ...told(state, homeAssistant.state(device, decision, live)), owner });
+      yield { ...told(state, homeAssistant.state(device, decision, live)), owner };
     }
-    return messages;
   }
 
-  async #firmwareFor(
+  async *#firmwareFor(
     owner: string,
     filters: readonly string[],
     isWanted: IsWanted,
-  ): Promise<readonly RetainedMessage[]> {
-    if (!filters.some((filter) => filterReaches(filter, ['', owner, 'rtm', 'firmware']))) return [];
-    const all = await this.#feed.firmwareOf(owner);
-    return all
-      .map((firmware) => told(firmwareTopic(owner, firmware.id), JSON.stringify(firmware)))
-      .filter(({ topic }) => isWanted(topic));
+  ): AsyncIterable<Iterable<RetainedMessage>> {
+    if (!filters.some((filter) => filterReaches(filter, ['', owner, 'rtm', 'firmware']))) return;
+    for (const firmware of await this.#feed.firmwareOf(owner)) {
+      const topic = firmwareTopic(owner, firmware.id);
+      if (isWanted(topic)) yield [told(topic, JSON.stringify(firmware))];
+    }
   }
 
-  async #rolloutsFor(
+  async *#rolloutsFor(
     owner: string,
     filters: readonly string[],
     isWanted: IsWanted,
-  ): Promise<readonly RetainedMessage[]> {
-    if (!filters.some((filter) => filterReaches(filter, ['', owner, 'rtm', 'rollouts']))) return [];
-    const all = await this.#feed.rolloutsOf(owner);
-    return all
-      .map((rollout) => told(rolloutTopic(owner, rollout.id), JSON.stringify(rollout)))
-      .filter(({ topic }) => isWanted(topic));
+  ): AsyncIterable<Iterable<RetainedMessage>> {
+    if (!filters.some((filter) => filterReaches(filter, ['', owner, 'rtm', 'rollouts']))) return;
+    for (const rollout of await this.#feed.rolloutsOf(owner)) {
+      const topic = rolloutTopic(owner, rollout.id);
+      if (isWanted(topic)) yield [told(topic, JSON.stringify(rollout))];
+    }
   }
 
   /** The devices about which these filters can bring anything; one device where a filter names it. */
@@ -241,6 +241,7 @@ export class FirmwireRetained implements RetainedSource {
 }
 
 type IsWanted = (topic: string) => boolean;
+type Look = (device: Device) => Seen;
 
 /** A message that follows from a record. */
 const told = (topic: string, text: string): RetainedMessage => ({

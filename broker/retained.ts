@@ -46,9 +46,9 @@ export interface RetainedSource {
   store(message: RetainedMessage): Promise<void>;
   /**
    * Every retained message that matches one of the filters, each once; rights are checked when it leaves. They come in
-   * groups, as they are read: what is read ahead must not be more than a slow subscriber may make us hold.
+   * groups, as they are read; one is made when it is taken, so that it says how things stand then and waits nowhere.
    */
-  matching(subscriber: Subscriber): AsyncIterable<readonly RetainedMessage[]>;
+  matching(subscriber: Subscriber): AsyncIterable<Iterable<RetainedMessage>>;
   /** Those of them that are not the application's but the server's own, as things stand now; absent: there are none. */
-  derived?(subscriber: Subscriber): AsyncIterable<readonly RetainedMessage[]>;
+  derived?(subscriber: Subscriber): AsyncIterable<Iterable<RetainedMessage>>;
 }

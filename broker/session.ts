@@ -111,7 +111,7 @@ export class AedesSession implements Session {
    * early when the session is gone.
    * @param isNew false: the subscription stands, and they are sent as messages of now (MQTT 3.1.1, 3.3.1.3)
    */
-  async replay(groups: AsyncIterable<readonly RetainedMessage[]>, isNew = true): Promise<void> {
+  async replay(groups: AsyncIterable<Iterable<RetainedMessage>>, isNew = true): Promise<void> {
     const { conn } = this.#client;
     const held = new Corked(conn);
     const replay = { held, said: new Set<string>() };

@@ -25,6 +25,9 @@ const MAX_TEXT = 256;
 /** Text as nearly every device sends it: nothing in it has to be replaced. */
 const PLAIN = /^[ -~]{1,256}$/;
 
+/** V8 keeps what is cut off a text as a view of all of it: of 64 KB, for as long as a record holds the 256 characters. */
+const apart = (text: string): string => Buffer.from(text).toString();
+
 /** Reads one member as text: numbers and booleans count, anything else and empty text do not. Cut to 256 characters. */
 export function readText(value: unknown): string | undefined {
   if (typeof value === 'string' && PLAIN.test(value)) return value.trim() || undefined;
@@ -34,7 +37,7 @@ export function readText(value: unknown): string | undefined {
     .replace(/\p{Cc}/gu, ' ')
     .trim()
     .toWellFormed();
-  return text === '' ? undefined : text;
+  return text === '' ? undefined : apart(text);
 }
 
 /** Reads `true`, `"true"`, `false` and `"false"`; everything else is undefined. */

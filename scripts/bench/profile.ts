@@ -36,9 +36,24 @@ const OWNERS: readonly (readonly [RegExp, string])[] = [
   [/\/scripts\//, 'our assembly'],
 ];
 
-function partOf({ callFrame: { functionName, url } }: Profiler.ProfileNode): string {
-  if (url === '') return STATES[functionName] ?? NATIVE;
-  return OWNERS.find(([address]) => address.test(url))?.[1] ?? OTHER;
+const ownerOf = (url: string): string => OWNERS.find(([address]) => address.test(url))?.[1] ?? OTHER;
+
+/** The part of each node. What is native belongs to whoever calls it, so LMDB's to LMDB; Node's own stands apart. */
+function partsOf(nodes: readonly Profiler.ProfileNode[]): ReadonlyMap<number, string> {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const parts = new Map<number, string>();
+  const visit = (node: Profiler.ProfileNode, caller: string): void => {
+    const { functionName, url } = node.callFrame;
+    parts.set(node.id, url === '' ? (STATES[functionName] ?? caller) : ownerOf(url));
+    const called = url === '' ? caller : url.startsWith('node:') ? NATIVE : ownerOf(url);
+    for (const id of node.children ?? []) {
+      const child = byId.get(id);
+      if (child) visit(child, called);
+    }
+  };
+  const [root] = nodes;
+  if (root) visit(root, NATIVE);
+  return parts;
 }
 
 /**
@@ -47,7 +62,7 @@ function partOf({ callFrame: { functionName, url } }: Profiler.ProfileNode): str
  * @param span what to look at; absent: all of it
  */
 export function sharesOf(profile: Profiler.Profile, span?: Span): Shares {
-  const parts = new Map(profile.nodes.map((node) => [node.id, partOf(node)]));
+  const parts = partsOf(profile.nodes);
   const [from, to] = span ?? [0, Number.POSITIVE_INFINITY];
   const times = new Map<string, number>();
   let busy = 0;

@@ -115,6 +115,26 @@ describe('the retained messages of Firmwire', () => {
     expect(JSON.parse(String(state?.payload))).to.include({ udid: UDID, alias: 'kitchen' });
   });
 
+  it('say how things stand when each leaves, not when the records were read', async () => {
+    let isOnline = false;
+    const other = await World.open({ presence: { isOnline: () => isOnline } });
+    try {
+      const { stores, domain } = other;
+      for (const udid of [UDID, OTHER_UDID]) await other.device({ udid, mac: undefined });
+      const source = new FirmwireRetained(stores.retained, stores.devices, domain.feed);
+      const granted = [{ topic: `/${OWNER}/rtm/devices/+`, qos: 1 as const }];
+      const seen: unknown[] = [];
+      for await (const group of source.matching({ session: { identity: anOwner() } as Session, granted }))
+        for (const { payload } of group) {
+          seen.push(JSON.parse(String(payload)).online);
+          isOnline = true;
+        }
+      expect(seen).to.deep.equal([false, true]);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('tell an owner all firmware, before the devices', async () => {
     await world.device(question());
     const { firmware } = await world.publish();

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { readCheckIn, readStatus, readText, registrationOf, updaterError } from '../../core/checkin.js';
@@ -78,6 +80,20 @@ describe('a check-in (wire.md 2)', () => {
         expect(read.isWellFormed()).to.equal(true);
       }),
     );
+  });
+
+  it('keeps nothing of a long text beyond what is read of it', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const held = (): number => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = held();
+    // Each in a text of its own, as it comes out of a packet.
+    const read = Array.from({ length: 200 }, (_, n) => readText(`${n}\u20ac${'x'.repeat(64 * 1024)}`));
+    expect(held() - before).to.be.below(2 ** 20);
+    expect(read.every((text) => text?.length === 256)).to.equal(true);
   });
 });
 
