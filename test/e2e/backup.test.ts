@@ -6,11 +6,12 @@ import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
 import { madeUpImage } from '../../scripts/simulator/made-up-image.js';
 import { Device, PLATFORM } from '../support/device.js';
+import { PROGRAM } from '../support/firmwire-process.js';
 import { at, listAt } from '../support/json.js';
 import { ownerApi } from '../support/owner-api.js';
 import { readPayload } from '../support/payload.js';
 import { isWhole } from '../support/raw-http.js';
-import { newDataFolder, PROGRAM, runProgram, ServerProcess } from '../support/server-process.js';
+import { newDataFolder, runProgram, ServerProcess } from '../support/server-process.js';
 
 describe('a backup of a running server, restored elsewhere', function () {
   this.timeout(60_000);

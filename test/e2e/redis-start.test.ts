@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { readdir, rm } from 'node:fs/promises';
 import { expect } from 'chai';
+import { PROGRAM } from '../support/firmwire-process.js';
 import { freePort, RedisServer } from '../support/redis-server.js';
-import { newDataFolder, PROGRAM } from '../support/server-process.js';
+import { newDataFolder } from '../support/server-process.js';
 
 const SECRET = 'not-for-the-log';
 /** A server that starts after all is ended by then; one that waits for Redis gives up after 10 s. */

@@ -1,12 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FirmwireProcess } from './firmwire-process.js';
 import { assertNoSecrets, watchForSecrets } from './secrets.js';
-import { type Ended, newDataFolder, PROGRAM } from './server-process.js';
-
-/** Several may start at once on a machine that is busy. */
-const START_MS = 30_000;
+import { newDataFolder } from './server-process.js';
 
 /** Where a gateway finds its server. */
 export interface Upstream {
@@ -15,31 +11,15 @@ export interface Upstream {
 }
 
 /** One running `firmwire connect`. */
-export class GatewayProcess {
-  out = '';
-  err = '';
+export class GatewayProcess extends FirmwireProcess {
   httpPort = 0;
   mqttPort = 0;
-  readonly exited: Promise<Ended>;
-  readonly #child: ChildProcess;
 
   private constructor(
     readonly folder: string,
     args: readonly string[],
   ) {
-    const child = spawn(process.execPath, [PROGRAM, 'connect', ...args], {
-      cwd: folder,
-      env: { PATH: process.env['PATH'] },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    child.stdout.on('data', (bytes) => {
-      this.out += bytes;
-    });
-    child.stderr.on('data', (bytes) => {
-      this.err += bytes;
-    });
-    this.exited = once(child, 'close').then(([code, signal]) => ({ code, signal }));
-    this.#child = child;
+    super(['connect', ...args], folder, { PATH: process.env['PATH'] });
   }
 
   /**
@@ -74,28 +54,6 @@ export class GatewayProcess {
     gateway.httpPort = Number(http);
     gateway.mqttPort = Number(mqtt);
     return gateway;
-  }
-
-  /** Resolves once it has said so, in its log or beside it. */
-  async said(words: string): Promise<void> {
-    const limit = AbortSignal.timeout(START_MS);
-    const gone = this.exited.then(() => 'gone');
-    while (!`${this.out}${this.err}`.includes(words)) {
-      const streams = [this.#child.stdout, this.#child.stderr].filter((stream) => stream !== null);
-      const said = streams.map((stream) => once(stream, 'data', { signal: limit }));
-      if ((await Promise.race([...said, gone])) === 'gone')
-        throw new Error(`the gateway has ended without "${words}":\n${this.out}${this.err}`);
-    }
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
-  }
-
-  /** kill -9, and waits until it is dead. The folder stays. */
-  async kill(): Promise<void> {
-    this.#child.kill('SIGKILL');
-    await this.exited;
   }
 
   /** Ends it, however it is, and removes its folder. @throws Error if a secret has turned up */

@@ -1,27 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { type Ended, FirmwireProcess, PROGRAM } from './firmwire-process.js';
 import { at, parsed, textAt } from './json.js';
 import type { Door } from './raw-http.js';
 import { assertNoSecrets, secret, watchForSecrets } from './secrets.js';
-
-/** The built program. */
-export const PROGRAM = fileURLToPath(new URL('../../scripts/firmwire.js', import.meta.url));
-/** Several may start at once on a machine that is busy. */
-const START_MS = 30_000;
 
 export interface Account {
   readonly owner: string;
   readonly ownerKey: string;
   readonly deviceKey: string;
-}
-
-export interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
 }
 
 /** Settings on top of the tests' own; the keys without `FIRMWIRE_`. */
@@ -65,9 +55,7 @@ export async function runProgram(
 }
 
 /** One running `firmwire serve`. */
-export class ServerProcess {
-  out = '';
-  err = '';
+export class ServerProcess extends FirmwireProcess {
   mqttPort = 0;
   httpPort = 0;
   /** 0 without TLS. */
@@ -78,27 +66,13 @@ export class ServerProcess {
   /** With it, devices and owners of the tests speak to this gateway, in plain, instead of to the server. */
   through: { readonly mqttPort: number; readonly httpPort: number; dispose(): Promise<void> } | undefined;
   account: Account = { owner: '', ownerKey: '', deviceKey: '' };
-  readonly exited: Promise<Ended>;
-  readonly #child: ChildProcess;
 
   private constructor(
     readonly data: string,
     readonly overrides: Overrides,
     readonly around: NodeJS.ProcessEnv,
   ) {
-    const child = spawn(process.execPath, [PROGRAM, 'serve'], {
-      cwd: data,
-      env: { ...environment(data, overrides), ...around },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    child.stdout.on('data', (bytes) => {
-      this.out += bytes;
-    });
-    child.stderr.on('data', (bytes) => {
-      this.err += bytes;
-    });
-    this.exited = once(child, 'close').then(([code, signal]) => ({ code, signal }));
-    this.#child = child;
+    super(['serve'], data, { ...environment(data, overrides), ...around });
   }
 
   /**
@@ -120,14 +94,6 @@ export class ServerProcess {
     }
   }
 
-  get pid(): number {
-    return this.#child.pid ?? -1;
-  }
-
-  get hasEnded(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null;
-  }
-
   get httpUrl(): string {
     return `http://127.0.0.1:${this.httpPort}`;
   }
@@ -146,27 +112,12 @@ export class ServerProcess {
   }
 
   async #ready(): Promise<void> {
-    const limit = AbortSignal.timeout(START_MS);
-    const gone = this.exited.then(() => undefined);
-    while (!this.out.includes('Firmwire is ready')) {
-      const said = this.#child.stdout && once(this.#child.stdout, 'data', { signal: limit });
-      const ended = (await Promise.race([said, gone])) === undefined;
-      if (ended) throw new Error(`the server did not start:\n${this.out}${this.err}`);
-    }
+    await this.said('Firmwire is ready');
     // It says so when everything listens: no second look is needed for /ready to agree.
     if (!(await this.#isReady())) throw new Error(`the server is not ready:\n${this.out}${this.err}`);
     const credentials = await readFile(join(this.data, 'credentials.json'), 'utf8').catch(() => undefined);
     // Of several nodes only the one that made the first owner has them.
     if (credentials !== undefined) this.account = accountOf(JSON.parse(credentials));
-  }
-
-  /** Resolves once the server has said so, in its log or beside it. */
-  async said(words: string): Promise<void> {
-    const limit = AbortSignal.timeout(START_MS);
-    while (!`${this.out}${this.err}`.includes(words)) {
-      const streams = [this.#child.stdout, this.#child.stderr].filter((stream) => stream !== null);
-      await Promise.race(streams.map((stream) => once(stream, 'data', { signal: limit })));
-    }
   }
 
   async #isReady(): Promise<boolean> {
@@ -189,16 +140,6 @@ export class ServerProcess {
     const result = await runProgram(['owner', 'add', name, '--json'], this.data, this.overrides);
     if (result.code !== 0) throw new Error(`owner add: ${result.code} ${result.err}`);
     return accountOf(JSON.parse(result.out));
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
-  }
-
-  /** kill -9, and waits until it is dead. The data folder stays. */
-  async kill(): Promise<void> {
-    this.#child.kill('SIGKILL');
-    await this.exited;
   }
 
   /** kill -9 and a new server on the same data. */

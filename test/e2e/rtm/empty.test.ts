@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect } from 'chai';
 import { Device } from '../../support/device.js';
+import { PROGRAM } from '../../support/firmwire-process.js';
 import { listAt } from '../../support/json.js';
 import { aboutThePage, loggedIn, rowOf } from '../../support/owners-page.js';
-import { PROGRAM } from '../../support/server-process.js';
 
 describe('the page: an empty fleet', () => {
   const rig = aboutThePage();
