@@ -79,8 +79,10 @@ export async function* granted(
 }
 
 function* lowered(group: Iterable<RetainedMessage>, subscriber: Subscriber): Iterable<RetainedMessage> {
+  // Mostly no grant is lower than the message, whichever of them it is for.
+  const least = Math.min(...subscriber.granted.map(({ qos }) => qos));
   for (const message of group) {
-    const best = bestGrant(message, subscriber);
+    const best = message.qos <= least ? message.qos : bestGrant(message, subscriber);
     yield best < message.qos ? { ...message, qos: best } : message;
   }
 }

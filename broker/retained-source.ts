@@ -27,8 +27,8 @@ export interface RetainedQuota {
   readonly watch: LimitWatch;
 }
 
-/** So many records are read at a time, and are at most that old when what follows from them is made. */
-const DEVICES_AT_ONCE = 500;
+/** So many records are read at a time. Of 500 the first are old, to V8, when the last are told: a sixth more CPU. */
+const DEVICES_AT_ONCE = 100;
 
 /** The topics whose retained messages are the application's own and are kept. */
 const KEPT: ReadonlySet<string> = new Set(['status', 'application', 'shared']);
