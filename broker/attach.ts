@@ -144,7 +144,7 @@ export function attach(broker: Aedes, plugins: readonly Plugin[], options: Attac
       username: username ?? '',
       password: password?.toString('latin1') ?? '',
       willTopic: connect?.will?.topic,
-      connection: client.conn,
+      connection: client.req?.socket ?? client.conn,
     };
     hooks.authenticate(credentials).then(
       (word) => {

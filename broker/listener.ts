@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type TlsOptions, type Server as TlsServer } from 'node:tls';
@@ -6,12 +7,21 @@ import type { Aedes } from 'aedes';
 import type { Log } from '../core/ports.js';
 import { limitPackets, type PacketLimits } from './packet-limit.js';
 
-/** Hands a connection to the broker, with the packet size bounded. */
-export function accept(broker: Aedes, conn: Duplex, limits: PacketLimits, log: Log): void {
+/**
+ * Hands a connection to the broker, with the packet size bounded.
+ * @param upgraded the request of a WebSocket, whose socket shows the client's certificate
+ */
+export function accept(
+  broker: Aedes,
+  conn: Duplex,
+  limits: PacketLimits,
+  log: Log,
+  upgraded?: IncomingMessage,
+): void {
   limitPackets(conn, limits);
   // A connection can fail before Aedes listens to it.
   conn.on('error', (err) => log.debug({ err }, 'connection failed'));
-  broker.handle(conn);
+  broker.handle(conn, upgraded);
 }
 
 /** What is particular to one MQTT port. */

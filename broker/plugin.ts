@@ -7,7 +7,7 @@ export interface Credentials {
   readonly password: string;
   /** The topic of the will, if there is one. */
   readonly willTopic: string | undefined;
-  /** The connection it came on. */
+  /** The connection it came on; below a WebSocket, the socket that carries it. */
   readonly connection: object;
 }
 

@@ -1,11 +1,12 @@
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import websocket from '@fastify/websocket';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { createWebSocketStream } from 'ws';
 
 export interface WebSocketParts {
-  /** Takes an MQTT byte stream. */
-  readonly accept: (conn: Duplex) => void;
+  /** Takes an MQTT byte stream, and the request that opened it. */
+  readonly accept: (conn: Duplex, upgraded: IncomingMessage) => void;
   /** Pages of these origins may connect, beside those of the server itself. */
   readonly allowedOrigins: readonly string[];
   readonly maxPacketBytes: number;
@@ -36,7 +37,7 @@ export async function mqttOverWebSocket(app: FastifyInstance, parts: WebSocketPa
         if (!parts.mayConnect(request.ip)) return reply.code(503).header('Retry-After', '10').send();
       },
     },
-    (socket) => {
+    (socket, request) => {
       const stream = createWebSocketStream(socket);
       const push = stream.push.bind(stream);
       let refused = false;
@@ -48,7 +49,7 @@ export async function mqttOverWebSocket(app: FastifyInstance, parts: WebSocketPa
       });
       stream.push = (chunk: unknown) => refused || push(chunk);
       stream.on('error', () => socket.terminate());
-      parts.accept(stream);
+      parts.accept(stream, request.raw);
     },
   );
 }

@@ -131,7 +131,7 @@ export function appOf(
     },
     webSocket: {
       mayConnect: (address) => gate.admits(address),
-      accept: (conn) => accept(broker, conn, packetLimits(settings, domain.watch), log),
+      accept: (conn, upgraded) => accept(broker, conn, packetLimits(settings, domain.watch), log, upgraded),
       allowedOrigins: http.allowedOrigins,
       maxPacketBytes: settings.mqtt.maxPacketBytes,
     },

@@ -35,12 +35,14 @@ describe('certificates of devices (docs/tls.md)', () => {
       LOG_LEVEL: 'info',
     }));
   };
+  const mqtts = (): string => `mqtts://localhost:${server.mqttsPort}`;
+  const wss = (): string => `wss://localhost:${server.httpsPort}/mqtt`;
   const login = async (
     username: string,
     own?: Pair,
     password = server.account.deviceKey,
+    url = mqtts(),
   ): Promise<string> => {
-    const url = `mqtts://localhost:${server.mqttsPort}`;
     const opening = MqttPeer.open({ url, username, password, ca: server.ca, ...(own && { pair: own }) });
     return opening.then(
       async (peer) => {
@@ -81,6 +83,20 @@ describe('certificates of devices (docs/tls.md)', () => {
     // Without one, or with one of a stranger's authority, the key alone counts.
     const strangers = await (await testAuthority()).client(ONE);
     for (const own of [undefined, strangers]) expect(await login(OTHER, own)).to.equal('in');
+  });
+
+  it('make a device the one that they name over WebSocket, too, and are demanded there', async () => {
+    await start('asked');
+    const key = server.account.deviceKey;
+    expect(await login(ONE, pair, key, wss())).to.equal('in');
+    expect(await login(OTHER, pair, key, wss())).to.match(/not authorized/i);
+    expect(await login(OTHER, undefined, key, wss())).to.equal('in');
+    await server.dispose();
+    await start('required');
+    const { owner, ownerKey, deviceKey } = server.account;
+    expect(await login(ONE, pair, deviceKey, wss())).to.equal('in');
+    expect(await login(ONE, undefined, deviceKey, wss())).to.match(/not authorized/i);
+    expect(await login(owner, undefined, ownerKey, wss())).to.equal('in');
   });
 
   it('are demanded of devices where they are required, and not of owners', async () => {
