@@ -68,6 +68,17 @@ describe('a clock that is set while the server runs', function () {
     device.peer.inbox.next(`the push of ${version}`, ({ payload }) =>
       payload.includes(`"version":"${version}"`),
     );
+  /** A release, a device that was pushed it, and one that was told where it lies and has not come for it. */
+  async function released() {
+    await publish('1.1.0');
+    const online = newDevice(true);
+    await online.start();
+    await pushed(online, '1.1.0');
+    const told = newDevice(true);
+    const { url } = await checkIn(told);
+    return { online, told, url };
+  }
+
   /** Takes a whole body and comes back with the old version. */
   async function fail(device: Device): Promise<void> {
     await device.download(await offer(device));
@@ -75,12 +86,7 @@ describe('a clock that is set while the server runs', function () {
   }
 
   it('back a day: nothing waits for the day to come again', async () => {
-    await publish('1.1.0');
-    const online = newDevice(true);
-    await online.start();
-    await pushed(online, '1.1.0');
-    const told = newDevice(true);
-    const { url } = await checkIn(told);
+    const { online, told, url } = await released();
     const failed = newDevice(true);
     await fail(failed);
 
@@ -105,12 +111,7 @@ describe('a clock that is set while the server runs', function () {
   });
 
   it('forward ten years, and back again: sessions stay, tokens are renewed, no pause lasts ten years', async () => {
-    await publish('1.1.0');
-    const online = newDevice(true);
-    await online.start();
-    await pushed(online, '1.1.0');
-    const told = newDevice(true);
-    const { url } = await checkIn(told);
+    const { online, told, url } = await released();
     const asked = newDevice(false);
     await checkIn(asked);
     const owner = await OwnerPeer.open(server);
