@@ -3,6 +3,7 @@ import type { Device } from '../core/device.js';
 import type { Headcount } from '../core/headcount.js';
 import type { LimitWatch } from '../core/limits.js';
 import { noticeOf, noticePayload } from '../core/notice.js';
+import { pagesOf } from '../core/pages.js';
 import type { DeviceStore } from '../core/ports.js';
 import type { HomeAssistantFeed } from '../core/services/home-assistant-feed.js';
 import type { OwnerFeed, Seen } from '../core/services/owner-feed.js';
@@ -222,20 +223,12 @@ export class FirmwireRetained implements RetainedSource {
       : [];
     const named = [...rtm.map((filter) => filter.split('/')[4] ?? ''), ...shown];
     if (named.some((level) => !isUdid(level))) {
-      yield* this.#pages(owner);
+      yield* pagesOf((after) => this.#devices.list(owner, DEVICES_AT_ONCE, after));
       return;
     }
     for (const udid of new Set(named)) {
       const device = await this.#devices.get(udid);
       if (device?.owner === owner) yield [device];
-    }
-  }
-
-  async *#pages(owner: string): AsyncIterable<readonly Device[]> {
-    for (let after: string | undefined, more = true; more; more = after !== undefined) {
-      const { items, next } = await this.#devices.list(owner, DEVICES_AT_ONCE, after);
-      yield items;
-      after = next;
     }
   }
 }

@@ -80,7 +80,7 @@ export function filterMatches(filter: string, topic: string): boolean {
     if (only === '#') return true;
     if (at > topic.length) return false;
     const endInTopic = endOfLevel(topic, at);
-    // What is as long begins with the rest of the filter's level only if it is the same.
+    // As long, and found where the topic's level begins: the same.
     const isSame = end - from === endInTopic - at && topic.startsWith(filter.slice(from, end), at);
     if (only !== '+' && !isSame) return false;
     from = end + 1;

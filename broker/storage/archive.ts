@@ -1,16 +1,16 @@
 import type { Owner } from '../../core/account.js';
 import { FirmwireError } from '../../core/errors.js';
+import { pagesOf } from '../../core/pages.js';
 import type {
   DeviceHistory,
   FirmwareStore,
   HistoryStore,
-  Page,
   RolloutStore,
   StoreArchive,
   StoreEntry,
   Stores,
 } from '../../core/ports.js';
-import type { Rollout, RolloutEntry } from '../../core/rollouts/rollout.js';
+import type { Rollout } from '../../core/rollouts/rollout.js';
 import type { OwnerMarks } from '../../core/signing/marks.js';
 import type { Token } from '../../core/token.js';
 import type { RetainedStore } from '../retained.js';
@@ -105,11 +105,8 @@ export function storeArchive(stores: Parts, state: ArchiveState): StoreArchive {
   }
 
   async function* linesOf(owner: string): AsyncIterable<Line> {
-    for (let after: string | undefined, more = true; more; more = after !== undefined) {
-      const page: Page<RolloutEntry> = await stores.rollouts.log(owner, LINES, after);
-      for (const value of page.items) yield { kind: 'rollout-entry', value };
-      after = page.next;
-    }
+    for await (const values of pagesOf((after) => stores.rollouts.log(owner, LINES, after)))
+      for (const value of values) yield { kind: 'rollout-entry', value };
   }
 
   async function* entriesOf(owners: readonly Owner[]): AsyncIterable<StoreEntry> {

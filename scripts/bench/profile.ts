@@ -24,16 +24,16 @@ const OWNERS: readonly (readonly [RegExp, string])[] = [
   [/^node:/, "Node's own JavaScript"],
   [/\/node_modules\/(lmdb|ordered-binary|msgpackr|weak-lru-cache|lru-cache)\//, 'LMDB and its cache'],
   [
-    /\/node_modules\/(aedes|mqtt-packet|mqemitter|qlobber|bl|debug|fast(parallel|fall|q|seq)|reusify)/,
+    /\/node_modules\/((aedes|mqemitter)[^/]*|mqtt-packet|qlobber|bl|debug|fast(parallel|fall|q|seq)|reusify)\//,
     'Aedes',
   ],
-  [/\/node_modules\/(@?fastify|find-my-way|avvio|ajv|fast-(json|uri|decode)|secure-json)/, 'Fastify'],
+  [/\/node_modules\/(@?fastify|find-my-way\/|avvio\/|ajv|fast-(json|uri|decode)|secure-json)/, 'Fastify'],
   [/\/node_modules\//, OTHER],
-  [/\/broker\/storage\//, 'our store'],
-  [/\/core\//, 'our domain'],
-  [/\/broker\/|\/plugins\//, 'our broker and plugins'],
-  [/\/http-fallback\//, 'our HTTP side'],
-  [/\/scripts\//, 'our assembly'],
+  [/\/dist\/broker\/storage\//, 'our store'],
+  [/\/dist\/core\//, 'our domain'],
+  [/\/dist\/(broker|plugins)\//, 'our broker and plugins'],
+  [/\/dist\/http-fallback\//, 'our HTTP side'],
+  [/\/dist\/scripts\//, 'our assembly'],
 ];
 
 const ownerOf = (url: string): string => OWNERS.find(([address]) => address.test(url))?.[1] ?? OTHER;
@@ -80,9 +80,10 @@ export function sharesOf(profile: Profiler.Profile, span?: Span): Shares {
     .toSorted(([, a], [, b]) => b - a);
 }
 
-/** Reads the profile that a process has left in a folder (`node --cpu-prof`). @throws Error if there is none */
+/** Reads the newest profile that such a process has left in a folder (`node --cpu-prof`). @throws Error if there is none */
 export async function readShares(folder: string, pid: number, span: Span | undefined): Promise<Shares> {
-  const name = (await readdir(folder)).find((each) => each.includes(`.${pid}.`));
+  // CPU.<date>.<time>.<process>.<thread>.<number>.cpuprofile
+  const name = (await readdir(folder)).toSorted().findLast((each) => each.split('.')[3] === `${pid}`);
   if (name === undefined) throw new Error(`Process ${pid} has left no profile in ${folder}.`);
   return sharesOf(JSON.parse(await readFile(join(folder, name), 'utf8')), span);
 }

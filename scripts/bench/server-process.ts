@@ -18,8 +18,7 @@ export interface ServerCommand {
 
 /** A server on the core of its own. */
 export class ServerProcess {
-  /** From when it was first asked for its time until it was last, ms of `nowMs`: what lies between was measured. */
-  measured: Span | undefined;
+  private span: Span | undefined;
 
   private constructor(
     private readonly child: ChildProcess,
@@ -58,8 +57,13 @@ export class ServerProcess {
   /** User and system time so far, children included, ms. */
   cpuMs(): number {
     const now = nowMs();
-    this.measured = [this.measured?.[0] ?? now, now];
+    this.span = [this.span?.[0] ?? now, now];
     return cpuMs(this.pid);
+  }
+
+  /** From the first question for its CPU time to the last: what lies between was measured. Undefined: nobody asked. */
+  get measured(): Span | undefined {
+    return this.span;
   }
 
   rssBytes(): number {

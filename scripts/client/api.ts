@@ -1,3 +1,4 @@
+import { pagesOf } from '../../core/pages.js';
 import type { RolloutWish } from '../../core/rollouts/read-plan.js';
 import { ApiError } from './errors.js';
 import type {
@@ -156,12 +157,13 @@ export class Api {
 
   /** Every decision about rollouts, page after page. */
   async *rolloutLog(): AsyncGenerator<LogLine> {
-    for (let after: string | undefined, more = true; more; more = after !== undefined) {
+    const pages = pagesOf(async (after) => {
       const suffix = after === undefined ? '' : `?after=${encodeURIComponent(after)}`;
       const body = await this.#call({ method: 'GET', path: `/api/v1/rollouts/log${suffix}` });
-      yield* member<readonly LogLine[]>(body, 'entries');
-      after = typeof body['next'] === 'string' ? body['next'] : undefined;
-    }
+      const next = typeof body['next'] === 'string' ? body['next'] : undefined;
+      return { items: member<readonly LogLine[]>(body, 'entries'), next };
+    });
+    for await (const lines of pages) yield* lines;
   }
 
   /** Withdraws firmware: its offers and questions vanish, its tokens die. */

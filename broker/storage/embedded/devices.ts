@@ -1,4 +1,5 @@
 import type { Device } from '../../../core/device.js';
+import { pagesOf } from '../../../core/pages.js';
 import type { DeviceStore, Page } from '../../../core/ports.js';
 import { lastSeen } from '../last-seen.js';
 import type { DeviceRecords } from './device-records.js';
@@ -62,11 +63,7 @@ export function deviceStore(
     },
 
     async *all(owner) {
-      for (let after: string | undefined, more = true; more; more = after !== undefined) {
-        const { items, next } = page(owner, PAGE, after);
-        yield* items;
-        after = next;
-      }
+      for await (const devices of pagesOf((after) => page(owner, PAGE, after))) yield* devices;
     },
 
     async due(now, limit) {

@@ -1,6 +1,7 @@
 /**
- * Bare node:http, for what Node itself costs. Arguments: `buffer <file>` or `stream <file>`, answers every GET with
- * it; `post`, answers every POST with an offer once its JSON is read and parsed; `fastify`, the same by Fastify.
+ * Bare node:http, for what Node itself costs; and bare Fastify, for what it adds. Arguments: `buffer <file>` or `stream
+ * <file>`, answers every GET with it; `post`, answers every POST with an offer once its JSON is read and parsed;
+ * `fastify`, the same by Fastify.
  */
 import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';

@@ -34,7 +34,7 @@ export const httpCheckIn: Scenario = {
         }),
     },
     { name: 'node-http', round: (bench) => withPeer(bench, NodeHttpServer.start(bench, 'post'), checkIns) },
-    // Not judged: what Fastify alone takes, which the user wants to be in between.
+    // Not judged: what of the distance to node:http is Fastify's.
     { name: 'fastify', round: (bench) => withPeer(bench, NodeHttpServer.start(bench, 'fastify'), checkIns) },
   ],
   goals: [{ figure: 'CPU us/request', against: 'node-http', atMost: 2 }],

@@ -68,6 +68,7 @@ describe('a clock that is set while the server runs', function () {
     device.peer.inbox.next(`the push of ${version}`, ({ payload }) =>
       payload.includes(`"version":"${version}"`),
     );
+
   /** A release, a device that was pushed it, and one that was told where it lies and has not come for it. */
   async function released() {
     await publish('1.1.0');

@@ -103,7 +103,14 @@ describe('bench: a profile', () => {
   it('is found by the process that left it', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'profiles-'));
     try {
-      await writeFile(join(folder, 'CPU.20260101.000000.123.0.001.cpuprofile'), JSON.stringify(PROFILE));
+      const older = { ...PROFILE, samples: [] };
+      for (const [name, profile] of [
+        ['CPU.20260101.000000.123.0.001.cpuprofile', older],
+        ['CPU.20260101.000001.123.0.001.cpuprofile', PROFILE],
+        // Of another process, at a time that looks like ours.
+        ['CPU.20260102.123.45.0.001.cpuprofile', older],
+      ] as const)
+        await writeFile(join(folder, name), JSON.stringify(profile));
       expect(await readShares(folder, 123, undefined)).to.deep.equal(sharesOf(PROFILE));
       const failure = await readShares(folder, 12, undefined).catch((error: Error) => error.message);
       expect(failure).to.equal(`Process 12 has left no profile in ${folder}.`);
